@@ -1,0 +1,51 @@
+"""Runtimes to compile for. Each public file of this folder is one, by its name in a profile; all conform to `Backend`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l0gm_edge.core import plugins
+from l0gm_edge.core.artifact import TensorSpec
+from l0gm_edge.core.recipe import Quantize
+from l0gm_edge.core.value import Value
+
+Samples = Mapping[str, NDArray[np.float32]]
+
+
+class ModelFacts(Value):
+    """What a model file says of itself: inputs, outputs, and how often each operator stands in it."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    ops: dict[str, int]
+
+
+class Backend(Protocol):
+    """What a file of this folder defines. Heavy packages are imported inside the functions."""
+
+    SUFFIX: str
+    """File ending, with the dot."""
+    SCHEMES: Mapping[str, str]
+    """Numeric schemes by the name users know, with a one-line description; `fp32` always is one."""
+
+    def convert(self, program: Path, output: Path) -> None:
+        """Convert a torch.export program (.pt2, batch fixed to 1) to an fp32 file, in a child process.
+
+        Raises MissingExtra or ExportFailed.
+        """
+
+    def quantize(self, source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path) -> None:
+        """Write `source`, an fp32 file, in another scheme. `calibration` is (n, *shape) a named input."""
+
+    def inspect(self, model: Path) -> ModelFacts:
+        """Read a model file's inputs, outputs and operators. Raises RefusedInput when it is not one."""
+
+
+def plugin(name: str) -> Backend:
+    """The backend of this name. Raises RecipeError when there is none."""
+    return cast(Backend, plugins.load(__name__, name))

@@ -1,0 +1,43 @@
+"""The artifact: one model file, what it takes and gives, and what it was made from."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import NonNegativeInt
+
+from l0gm_edge.core.value import Value
+
+
+class Role(StrEnum):
+    """Which model the file holds: the dense reference, the compressed one, or an almost empty graph (the floor)."""
+
+    DENSE = "dense"
+    COMPRESSED = "compressed"
+    FLOOR = "floor"
+
+
+class TensorSpec(Value):
+    """A named input or output; the batch axis, always first, is written as its fixed size."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class Artifact(Value):
+    """A model file for one runtime. `path` is relative to the folder of the stage that made it."""
+
+    name: str
+    role: Role
+    runtime: str
+    scheme: str
+    path: str
+    sha256: str
+    size_bytes: NonNegativeInt
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    parent_sha256: str | None = None
+    recipe_sha256: str
+    tools: dict[str, str]
+    ops: dict[str, int]

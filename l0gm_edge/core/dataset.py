@@ -1,0 +1,84 @@
+"""Data sets as the stages see them: named numpy arrays per modality, labels, and four fixed splits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l0gm_edge.core.errors import DataError
+
+Array = NDArray[np.float32]
+Labels = NDArray[np.int64]
+SPLITS = ("train", "validation", "calibration", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of one split: `inputs[modality]` is float32 (n, *shape); `labels` is int64 (n,)."""
+
+    inputs: Mapping[str, Array]
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: NDArray[np.int64] | slice) -> Split:
+        """The given rows, in the given order."""
+        return Split({name: values[rows] for name, values in self.inputs.items()}, self.labels[rows])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A named data set. Train learns, validation chooses, calibration sets ranges, test is only ever reported."""
+
+    name: str
+    shapes: Mapping[str, tuple[int, ...]]
+    classes: tuple[str, ...]
+    train: Split
+    validation: Split
+    calibration: Split
+    test: Split
+
+    def __post_init__(self) -> None:
+        for split_name in SPLITS:
+            _require_sound(self, split_name, getattr(self, split_name))
+
+    @property
+    def sha256(self) -> str:
+        """Digest of every array of every split."""
+        digest = hashlib.sha256()
+        for split_name in SPLITS:
+            split: Split = getattr(self, split_name)
+            for name in sorted(split.inputs):
+                digest.update(f"{split_name}/{name}{split.inputs[name].shape}".encode())
+                digest.update(np.ascontiguousarray(split.inputs[name]).tobytes())
+            digest.update(np.ascontiguousarray(split.labels).tobytes())
+        return digest.hexdigest()
+
+
+def _require_sound(dataset: Dataset, split_name: str, split: Split) -> None:
+    where = f"data set {dataset.name}, split {split_name}"
+    if set(split.inputs) != set(dataset.shapes):
+        raise DataError(
+            f"modalities {sorted(split.inputs)} found where {sorted(dataset.shapes)} were promised", where=where
+        )
+    if len(split) == 0:
+        raise DataError("the split is empty", where=where, allowed="at least one row")
+    for name, values in split.inputs.items():
+        expected = (len(split), *dataset.shapes[name])
+        if values.shape != expected or values.dtype != np.float32:
+            raise DataError(
+                f"modality {name} has shape {values.shape} and type {values.dtype}",
+                where=where,
+                allowed=f"shape {expected} and type float32",
+            )
+        if not np.isfinite(values).all():
+            raise DataError(f"modality {name} holds NaN or infinity", where=where, allowed="finite numbers")
+    if split.labels.dtype != np.int64 or split.labels.min() < 0 or split.labels.max() >= len(dataset.classes):
+        raise DataError(
+            "labels are out of range", where=where, allowed=f"int64 from 0 to {len(dataset.classes) - 1}"
+        )

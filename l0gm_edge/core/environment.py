@@ -1,0 +1,71 @@
+"""Where a figure comes from: commit, machine, versions."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+TOOLS = ("torch", "torch-pruning", "onnx", "onnxruntime", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "numpy")
+
+
+def installed_version(package: str) -> str | None:
+    """The installed version of a distribution, or None."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+@cache
+def tool_versions() -> dict[str, str]:
+    """Versions of l0gm-edge and of the tools that make artifacts, as far as installed."""
+    found = {name: installed_version(name) for name in ("l0gm-edge", *TOOLS)}
+    return {name: version for name, version in found.items() if version}
+
+
+@cache
+def commit() -> tuple[str | None, bool | None]:
+    """The commit of this source tree and whether it has uncommitted changes; (None, None) outside a checkout."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None, None
+    try:
+        head = _git(root, "rev-parse", "HEAD")
+        changes = _git(root, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return None, None
+    return head, bool(changes)
+
+
+def machine() -> dict[str, str]:
+    """Processor, cores, system and Python of this machine."""
+    return {
+        "processor": _processor(),
+        "cores": str(os.cpu_count()),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+def describe() -> dict[str, str]:
+    """Everything above as one flat table, for reports and benchmark results."""
+    head, dirty = commit()
+    return machine() | tool_versions() | {"commit": str(head), "dirty": str(dirty)}
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

@@ -1,0 +1,99 @@
+"""The hardware profile: what is known of a device, each published fact with its source, unknown null."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Generic, Self, TypeVar
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from l0gm_edge.core.value import Value
+from l0gm_edge.core.recipe import PlugIn
+
+T = TypeVar("T")
+
+
+class Fact(Value, Generic[T]):
+    """A published figure and where it was published; a null value means unknown and needs no source."""
+
+    value: T | None = None
+    source: str | None = None
+
+    @model_validator(mode="after")
+    def _sourced(self) -> Self:
+        if self.value is not None and not self.source:
+            raise ValueError("a fact needs its source; leave the value null when it is not known")
+        return self
+
+
+class Execution(StrEnum):
+    """Whether figures come from real hardware, an emulator, or a stand-in used in tests."""
+
+    HARDWARE = "hardware"
+    EMULATED = "emulated"
+    FAKE = "fake"
+
+
+class Runtime(Value):
+    """One runtime that the device ships; `required` runtimes must each end with a chosen artifact."""
+
+    name: PlugIn
+    versions: str | None = None
+    schemes: Annotated[tuple[str, ...], Field(min_length=1)]
+    required: bool = True
+
+
+class Transport(Value):
+    """How the device is reached."""
+
+    kind: PlugIn = "local"
+    address: str | None = None
+
+
+class Budgets(Value):
+    """What one inference may take on this device; null means no limit."""
+
+    p50_ms: PositiveFloat | None = None
+    p90_ms: PositiveFloat | None = None
+    load_ms: PositiveFloat | None = None
+    peak_memory_mb: PositiveFloat | None = None
+    energy_mj: PositiveFloat | None = None
+    file_mb: PositiveFloat | None = None
+    max_accuracy_drop_points: Annotated[float, Field(ge=0)] | None = None
+    max_ece: Annotated[float, Field(gt=0, le=1)] | None = None
+
+
+class ChannelMultiple(Value):
+    """Widths that the device runs at full speed are multiples of these, per kind of layer."""
+
+    convolution: PositiveInt = 1
+    linear: PositiveInt = 1
+
+
+class HardwareProfile(Value):
+    """A device: identity, runtimes, geometry, conditions, transport and budgets."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    title: str
+    execution: Execution = Execution.HARDWARE
+    chipset: Fact[str] = Fact[str]()
+    module: Fact[str] = Fact[str]()
+    software: Fact[str] = Fact[str]()
+    cpu_cores: Fact[int] = Fact[int]()
+    memory_gb: Fact[float] = Fact[float]()
+    runtimes: Annotated[tuple[Runtime, ...], Field(min_length=1)]
+    channel_multiple: ChannelMultiple = ChannelMultiple()
+    threads: PositiveInt = 1
+    power_mode: str | None = None
+    governor: str | None = None
+    max_temperature_c: PositiveFloat | None = None
+    transport: Transport = Transport()
+    budgets: Budgets = Budgets()
+
+    @model_validator(mode="after")
+    def _runtimes_differ(self) -> Self:
+        names = [runtime.name for runtime in self.runtimes]
+        if len(set(names)) != len(names):
+            raise ValueError(f"each runtime may stand once; found {', '.join(names)}")
+        return self
+

@@ -1,0 +1,146 @@
+"""YAML to typed values, strictly: what is wrong is told by file, key, what was found, what is allowed, nearest name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from l0gm_edge.core import plugins, shipped
+from l0gm_edge.core.errors import RecipeError
+from l0gm_edge.core.hardware import HardwareProfile
+from l0gm_edge.core.recipe import Recipe
+from l0gm_edge.core.value import Value
+
+V = TypeVar("V", bound=Value)
+
+
+def recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Load a recipe by shipped name or path, then apply `key.path=value` overrides.
+
+    Raises RecipeError naming file, key, what was found and what is allowed.
+    """
+    path = shipped.find("recipes", name_or_path)
+    document = _override(_read_yaml(path), overrides)
+    loaded = _validate(Recipe, document, path)
+    _require_plugins(loaded, path)
+    return loaded
+
+
+def hardware(name_or_path: str) -> HardwareProfile:
+    """Load a hardware profile by shipped name or path. Raises RecipeError as `recipe` does."""
+    path = shipped.find("hardware", name_or_path)
+    loaded = _validate(HardwareProfile, _read_yaml(path), path)
+    for index, runtime in enumerate(loaded.runtimes):
+        _require_plugin("backends", runtime.name, path, f"runtimes[{index}].name")
+    _require_plugin("devices", loaded.transport.kind, path, "transport.kind")
+    return loaded
+
+
+def _require_plugins(loaded: Recipe, path: Path) -> None:
+    _require_plugin("data", loaded.data.name, path, "data.name")
+    for modality, encoder in loaded.model.encoders.items():
+        _require_plugin("models.encoders", encoder.encoder, path, f"model.encoders.{modality}.encoder")
+    _require_plugin("gates.methods", loaded.gates.method, path, "gates.method")
+
+
+def _require_plugin(folder: str, name: str, path: Path, key: str) -> None:
+    known = plugins.names(f"l0gm_edge.{folder}")
+    if name not in known:
+        raise RecipeError(
+            f"{key}: found '{name}'" + plugins.nearest(name, known), where=str(path), allowed=", ".join(known)
+        )
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """PyYAML's safe loader, refusing a key that stands twice instead of keeping the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is not text", key_node.start_mark)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key '{key}' stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 (a safe loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise RecipeError(f"not valid YAML: {error.problem}", where=place) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"not valid YAML: {error}", where=str(path)) from error
+    except OSError as error:
+        raise RecipeError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    if not isinstance(document, dict):
+        raise RecipeError("the file holds no mapping", where=str(path), allowed="keys and values at the top level")
+    return document
+
+
+def _override(document: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key:
+            raise RecipeError(f"--set found '{override}'", allowed="key.path=value, for example learn.steps=200")
+        *parents, last = key.split(".")
+        place = document
+        for parent in parents:
+            if place.get(parent) is None:
+                place[parent] = {}
+            place = place[parent]
+            if not isinstance(place, dict):
+                raise RecipeError(f"--set {key}: '{parent}' holds a value, not keys")
+        try:
+            place[last] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise RecipeError(f"--set {key}: '{text}' is not valid YAML") from error
+    return document
+
+
+def _validate(kind: type[V], document: Mapping[str, Any], path: Path) -> V:
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        problems = [_explain(kind, problem) for problem in error.errors(include_url=False)]
+        raise RecipeError("\n".join(problems), where=str(path), todo=f"see {kind.__name__} in docs/recipes.md") from error
+
+
+def _explain(kind: type[BaseModel], problem: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in problem["loc"]) or "(top level)"
+    if problem["type"] == "extra_forbidden":
+        known = _fields_at(kind, problem["loc"][:-1])
+        hint = plugins.nearest(str(problem["loc"][-1]), known)
+        return f"{key}: unknown key{hint}" + (f" (allowed: {', '.join(known)})" if known else "")
+    if problem["type"] == "missing":
+        return f"{key}: required, but not given"
+    message = problem["msg"].removeprefix("Value error, ")
+    found = problem["input"]
+    return f"{key}: {message}" + ("" if isinstance(found, Mapping) else f" (found {found!r})")
+
+
+def _fields_at(kind: type[BaseModel], place: tuple[str | int, ...]) -> tuple[str, ...]:
+    """The field names allowed at a place inside a model, following lists, mappings and optional fields."""
+    here: Any = kind
+    for part in place:
+        if isinstance(here, type) and issubclass(here, BaseModel):
+            field = here.model_fields.get(str(part))
+            here = field.annotation if field else None
+        here = _inner_model(here)
+    return tuple(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else ()
+
+
+def _inner_model(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_inner_model(argument) for argument in get_args(annotation))
+    return next((found for found in inner if found is not None), None)

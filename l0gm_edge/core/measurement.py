@@ -1,0 +1,82 @@
+"""The measurement: raw facts from a device. Percentiles are computed where they are needed, never stored."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+
+from l0gm_edge.core.hardware import Execution
+from l0gm_edge.core.value import Value
+
+Nanoseconds = Annotated[int, Field(gt=0)]
+
+
+class Conditions(Value):
+    """The state of the machine at one moment; null where the machine does not tell."""
+
+    time: str
+    load_1m: NonNegativeFloat | None = None
+    governor: str | None = None
+    frequency_mhz: float | None = None
+    temperature_c: float | None = None
+    power_mode: str | None = None
+
+
+class LayerTime(Value):
+    """One operation's mean time in a profiled run; profiling slows a run, so read the shares, not the total."""
+
+    name: str
+    op: str
+    mean_ns: Nanoseconds
+
+
+class Block(Value):
+    """Consecutive runs of one model; blocks of all models of a session alternate in random order."""
+
+    process: NonNegativeInt
+    round: NonNegativeInt
+    latencies_ns: Annotated[tuple[Nanoseconds, ...], Field(min_length=1)]
+
+
+class Measurement(Value):
+    """What the agent brought back for one artifact.
+
+    `session` names the interleaved run; blocks of two measurements of one session with the same (process, round)
+    were taken side by side. `outputs` maps a split (validation, test) to a .npy file beside the record.
+    """
+
+    artifact: str
+    artifact_sha256: str
+    hardware: str
+    execution: Execution
+    runtime: str
+    runtime_version: str
+    threads: PositiveInt
+    machine: dict[str, str]
+    session: str
+    warmup_runs: NonNegativeInt
+    blocks: tuple[Block, ...]
+    load_ns: tuple[Nanoseconds, ...]
+    peak_memory_bytes: PositiveInt | None
+    energy_mj: float | None = None
+    layers: tuple[LayerTime, ...] = ()
+    fallback_ops: tuple[str, ...] = ()
+    conditions_before: Conditions
+    conditions_after: Conditions
+    outputs: dict[str, str]
+    outputs_sha256: dict[str, str]
+    time: str
+    commit: str | None
+    dirty: bool | None
+
+    @model_validator(mode="after")
+    def _figures_only_from_hardware(self) -> Self:
+        if self.execution is not Execution.HARDWARE and (self.blocks or self.load_ns or self.peak_memory_bytes):
+            raise ValueError(f"latency and memory cannot come from {self.execution} execution")
+        return self
+
+    @property
+    def latencies_ns(self) -> tuple[int, ...]:
+        """Every timed run, in the order taken."""
+        return tuple(ns for block in self.blocks for ns in block.latencies_ns)

@@ -1,0 +1,64 @@
+"""The prune plan: which units of each site stay. Plain JSON, replayed on the base architecture."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from l0gm_edge.core.value import Value
+from l0gm_edge.core.recipe import SiteKind, Target
+
+
+class Slice(Value):
+    """The positions kept on one axis of one module; `width` is the axis' length before the cut."""
+
+    module: str
+    axis: Literal["in", "out", "units"]
+    width: int
+    keep: tuple[int, ...]
+
+
+class SiteCut(Value):
+    """One site: the units kept of `width`, and each unit's gate value at the cut (0 = closed)."""
+
+    site: str
+    kind: SiteKind
+    width: int
+    keep: tuple[int, ...]
+    gate: tuple[float, ...]
+    open_probability: tuple[float, ...]
+
+
+class PrunePlan(Value):
+    """What to cut from the base architecture, and what that leaves."""
+
+    base_sha256: str
+    target: Target
+    units_requested: int | None
+    units_before: int
+    units_after: int
+    expected_active_fraction: float
+    parameters_before: int
+    parameters_after: int
+    macs_before: int
+    macs_after: int
+    sites: tuple[SiteCut, ...]
+    slices: tuple[Slice, ...]
+
+    @property
+    def active_fraction(self) -> float:
+        """Units kept over units there were, counted after the cut."""
+        return self.units_after / self.units_before
+
+
+class Exactness(Value):
+    """How far the cut model's outputs are from the gated model's, relative to the output scale."""
+
+    random_inputs: float
+    real_inputs: float
+    samples: int
+    tolerance: float
+
+    @property
+    def worst(self) -> float:
+        """The larger of the two differences."""
+        return max(self.random_inputs, self.real_inputs)

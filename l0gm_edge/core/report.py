@@ -1,0 +1,109 @@
+"""The report: everything a run found, in one document. This is the schema of `report.json`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from l0gm_edge.core.artifact import Role
+from l0gm_edge.core.hardware import HardwareProfile
+from l0gm_edge.core.measurement import LayerTime
+from l0gm_edge.core.plan import SiteCut
+from l0gm_edge.core.recipe import Recipe
+from l0gm_edge.core.value import Value
+from l0gm_edge.core.verdict import Verdict
+
+SCHEMA_VERSION = 1
+
+
+class Bin(Value):
+    """One bin of a reliability diagram: mean confidence and accuracy of the samples in it."""
+
+    confidence: float
+    accuracy: float
+    count: int
+
+
+class ModelScores(Value):
+    """A torch model's figures on the test split. Accuracy, ECE and Brier are in 0..1; ECE is unscaled."""
+
+    accuracy: float
+    ece: float
+    ece_scaled: float
+    nll: float
+    brier: float
+    temperature: float
+    parameters: int
+    macs: int
+
+
+class CompressedScores(ModelScores):
+    """The compressed model's figures, and what its gates were asked for and gave."""
+
+    active_fraction_requested: float | None
+    active_fraction_realised: float
+    exactness: float
+
+
+class ArtifactRow(Value):
+    """One artifact's figures, from the outputs and samples its device returned; null where not measured."""
+
+    name: str
+    role: Role
+    runtime: str
+    scheme: str
+    sha256: str
+    bytes: int
+    accuracy: float
+    ece: float
+    ece_scaled: float
+    nll: float
+    brier: float
+    temperature: float
+    p50_ms: float | None
+    p90_ms: float | None
+    p50_ratio_to_dense: float | None
+    p50_ratio_to_fp32: float | None
+    bytes_ratio_to_dense: float
+    load_ms: float | None
+    peak_memory_bytes: int | None
+    chosen: bool
+    why: str
+    reliability: tuple[Bin, ...]
+    reliability_scaled: tuple[Bin, ...]
+    layers: tuple[LayerTime, ...]
+
+
+class Floor(Value):
+    """The fixed part of a runtime: size and latency of an almost empty graph with the same inputs and outputs."""
+
+    runtime: str
+    bytes: int
+    p50_ms: float | None
+
+
+class Routing(Value):
+    """Share of each expert in the combined output (rows: modalities alone, then all together), summing to 1 a row."""
+
+    rows: tuple[str, ...]
+    experts: tuple[str, ...]
+    share: tuple[tuple[float, ...], ...]
+
+
+class Report(Value):
+    """A run's outcome. `passed` follows from the verdicts; see `check.outcome`."""
+
+    schema_version: Annotated[int, Field(ge=1)] = SCHEMA_VERSION
+    passed: bool
+    recipe: Recipe
+    hardware: HardwareProfile
+    verdicts: tuple[Verdict, ...]
+    dense: ModelScores
+    compressed: CompressedScores
+    artifacts: tuple[ArtifactRow, ...]
+    floors: tuple[Floor, ...]
+    sites: tuple[SiteCut, ...]
+    routing: Routing
+    environment: dict[str, str]
+    seconds: dict[str, float]

@@ -1,0 +1,11 @@
+"""The base of every typed value that travels between stages or is written to disk."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Value(BaseModel):
+    """A frozen, strict value: unknown keys are refused, and nothing acts when it is constructed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")

@@ -1,0 +1,59 @@
+"""Ways to reach a device. Each public file of this folder is one, by its name in a profile's `transport.kind`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol, cast
+
+from l0gm_edge.core import plugins
+from l0gm_edge.core.hardware import HardwareProfile
+from l0gm_edge.core.value import Value
+
+
+class Outcome(StrEnum):
+    """How a command on a device ended; only OK can pass."""
+
+    OK = "ok"
+    COMMAND_FAILED = "command failed"
+    TIMEOUT = "timeout"
+    TRANSPORT_LOST = "transport lost"
+
+
+class CommandResult(Value):
+    """A command's outcome, exit status (null when it never reported one) and captured text."""
+
+    outcome: Outcome
+    status: int | None
+    stdout: str
+    stderr: str
+
+
+class Device(Protocol):
+    """An open connection. Paths on the device are relative to a work folder of ours."""
+
+    def put(self, local: Path, remote: str) -> None:
+        """Copy a file to the device."""
+
+    def get(self, remote: str, local: Path) -> None:
+        """Copy a file back."""
+
+    def run(self, command: Sequence[str], timeout_s: float) -> CommandResult:
+        """Run a command (a list, never a shell string) in the work folder."""
+
+    def python(self) -> str:
+        """The device's Python interpreter."""
+
+
+class Transport(Protocol):
+    """What a file of this folder defines."""
+
+    def connect(self, profile: HardwareProfile) -> AbstractContextManager[Device]:
+        """Open a connection; its work folder is removed when the context ends. Raises DeviceFailed."""
+
+
+def plugin(name: str) -> Transport:
+    """The transport of this name. Raises RecipeError when there is none."""
+    return cast(Transport, plugins.load(__name__, name))
