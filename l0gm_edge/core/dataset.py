@@ -79,6 +79,4 @@ def _require_sound(dataset: Dataset, split_name: str, split: Split) -> None:
         if not np.isfinite(values).all():
             raise DataError(f"modality {name} holds NaN or infinity", where=where, allowed="finite numbers")
     if split.labels.dtype != np.int64 or split.labels.min() < 0 or split.labels.max() >= len(dataset.classes):
-        raise DataError(
-            "labels are out of range", where=where, allowed=f"int64 from 0 to {len(dataset.classes) - 1}"
-        )
+        raise DataError("labels are out of range", where=where, allowed=f"int64 from 0 to {len(dataset.classes) - 1}")

@@ -9,7 +9,16 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-TOOLS = ("torch", "torch-pruning", "onnx", "onnxruntime", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "numpy")
+TOOLS = (
+    "torch",
+    "torch-pruning",
+    "onnx",
+    "onnxruntime",
+    "litert-torch",
+    "ai-edge-litert",
+    "ai-edge-quantizer",
+    "numpy",
+)
 
 
 def installed_version(package: str) -> str | None:

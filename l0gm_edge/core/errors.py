@@ -1,17 +1,17 @@
 """Every error a person can meet, each with the exit status the command line ends with.
 
-    L0GMEdgeError                      exit status
-    ├── RefusedInput                   2   wrong usage, or an input that cannot be accepted
-    │   ├── RecipeError                    a recipe or hardware profile that does not make sense
-    │   ├── DataError                      missing, damaged or unusable data
-    │   ├── MissingExtra                   an optional dependency is not installed
-    │   ├── TargetImpossible               a compression target that no cut of this model can reach
-    │   ├── TrainingDiverged               the recipe's settings drove the loss to NaN or infinity
-    │   └── IntegrityError                 a file does not have the digest its record promises
-    └── ToolFailed                     4   a device, transport or tool did not do its work
-        ├── ExportFailed                   the model could not be converted for a runtime
-        ├── DeviceFailed                   the device or its agent did not answer as it should
-        └── StorageFailed                  the run folder cannot be written (disk full, permissions)
+L0GMEdgeError                      exit status
+├── RefusedInput                   2   wrong usage, or an input that cannot be accepted
+│   ├── RecipeError                    a recipe or hardware profile that does not make sense
+│   ├── DataError                      missing, damaged or unusable data
+│   ├── MissingExtra                   an optional dependency is not installed
+│   ├── TargetImpossible               a compression target that no cut of this model can reach
+│   ├── TrainingDiverged               the recipe's settings drove the loss to NaN or infinity
+│   └── IntegrityError                 a file does not have the digest its record promises
+└── ToolFailed                     4   a device, transport or tool did not do its work
+    ├── ExportFailed                   the model could not be converted for a runtime
+    ├── DeviceFailed                   the device or its agent did not answer as it should
+    └── StorageFailed                  the run folder cannot be written (disk full, permissions)
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from typing import Annotated, Generic, Self, TypeVar
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from l0gm_edge.core.value import Value
 from l0gm_edge.core.recipe import PlugIn
+from l0gm_edge.core.value import Value
 
 T = TypeVar("T")
 
@@ -96,4 +96,3 @@ class HardwareProfile(Value):
         if len(set(names)) != len(names):
             raise ValueError(f"each runtime may stand once; found {', '.join(names)}")
         return self
-

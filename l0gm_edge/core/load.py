@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -26,7 +27,7 @@ def recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     """
     path = shipped.find("recipes", name_or_path)
     document = _override(_read_yaml(path), overrides)
-    loaded = _validate(Recipe, document, path)
+    loaded = _validate(Recipe, document, path, manual="docs/recipes.md")
     _require_plugins(loaded, path)
     return loaded
 
@@ -34,9 +35,9 @@ def recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
 def hardware(name_or_path: str) -> HardwareProfile:
     """Load a hardware profile by shipped name or path. Raises RecipeError as `recipe` does."""
     path = shipped.find("hardware", name_or_path)
-    loaded = _validate(HardwareProfile, _read_yaml(path), path)
+    loaded = _validate(HardwareProfile, _read_yaml(path), path, manual="docs/hardware.md")
     for index, runtime in enumerate(loaded.runtimes):
-        _require_plugin("backends", runtime.name, path, f"runtimes[{index}].name")
+        _require_plugin("backends", runtime.name, path, f"runtimes.{index}.name")
     _require_plugin("devices", loaded.transport.kind, path, "transport.kind")
     return loaded
 
@@ -107,12 +108,19 @@ def _override(document: dict[str, Any], overrides: Sequence[str]) -> dict[str, A
     return document
 
 
-def _validate(kind: type[V], document: Mapping[str, Any], path: Path) -> V:
+def _validate(kind: type[V], document: Mapping[str, Any], path: Path, *, manual: str) -> V:
     try:
         return kind.model_validate(document)
     except ValidationError as error:
-        problems = [_explain(kind, problem) for problem in error.errors(include_url=False)]
-        raise RecipeError("\n".join(problems), where=str(path), todo=f"see {kind.__name__} in docs/recipes.md") from error
+        problems = [_explain(kind, problem) for problem in _innermost(error.errors(include_url=False))]
+        raise RecipeError("\n".join(problems), where=str(path), todo=f"see {manual}") from error
+
+
+def _innermost(problems: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without what is said of a list or mapping only because an element of it is wrong."""
+    places = [problem["loc"] for problem in problems]
+    inside = {place[:depth] for place in places for depth in range(1, len(place))}
+    return [problem for problem in problems if problem["loc"] not in inside]
 
 
 def _explain(kind: type[BaseModel], problem: ErrorDetails) -> str:
@@ -129,18 +137,22 @@ def _explain(kind: type[BaseModel], problem: ErrorDetails) -> str:
 
 
 def _fields_at(kind: type[BaseModel], place: tuple[str | int, ...]) -> tuple[str, ...]:
-    """The field names allowed at a place inside a model, following lists, mappings and optional fields."""
+    """The field names allowed at a place inside a model, through lists, mappings and optional fields."""
     here: Any = kind
     for part in place:
-        if isinstance(here, type) and issubclass(here, BaseModel):
-            field = here.model_fields.get(str(part))
+        model = _model_of(here)
+        if model:
+            field = model.model_fields.get(str(part))
             here = field.annotation if field else None
-        here = _inner_model(here)
-    return tuple(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else ()
+        else:  # a list or mapping: the part is an index or a key, and its elements come last
+            here = next((inner for inner in reversed(get_args(here)) if inner is not Ellipsis), None)
+    model = _model_of(here)
+    return tuple(model.model_fields) if model else ()
 
 
-def _inner_model(annotation: Any) -> Any:
+def _model_of(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    inner = (_inner_model(argument) for argument in get_args(annotation))
-    return next((found for found in inner if found is not None), None)
+    if get_origin(annotation) in (Union, UnionType):
+        return next(filter(None, map(_model_of, get_args(annotation))), None)
+    return None

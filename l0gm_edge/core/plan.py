@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from math import isnan, nan
 from typing import Literal
 
-from l0gm_edge.core.value import Value
 from l0gm_edge.core.recipe import SiteKind, Target
+from l0gm_edge.core.value import Value
 
 
 class Slice(Value):
@@ -60,5 +61,6 @@ class Exactness(Value):
 
     @property
     def worst(self) -> float:
-        """The larger of the two differences."""
-        return max(self.random_inputs, self.real_inputs)
+        """The larger of the two differences; NaN when one of them is."""
+        unknown = isnan(self.random_inputs) or isnan(self.real_inputs)
+        return nan if unknown else max(self.random_inputs, self.real_inputs)

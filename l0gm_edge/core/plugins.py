@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 from l0gm_edge.core.errors import RecipeError
@@ -12,8 +13,9 @@ from l0gm_edge.core.errors import RecipeError
 
 def names(package: str) -> tuple[str, ...]:
     """The plug-ins of a package such as `l0gm_edge.data`: its public file names, sorted, nothing imported."""
-    entries = (entry.name for entry in files(package).iterdir())
-    return tuple(sorted(name[:-3] for name in entries if name.endswith(".py") and not name.startswith("_")))
+    spec = find_spec(package)  # imports the packages above it, and not the package itself
+    folders = spec.submodule_search_locations if spec else None
+    return tuple(sorted(path.stem for folder in folders or () for path in Path(folder).glob("[!_]*.py")))
 
 
 def load(package: str, name: str) -> ModuleType:

@@ -42,7 +42,7 @@ class Encoder(Value):
 
 
 class Model(Value):
-    """A late-fusion network: one encoder a modality, a shared latent of width `latent`, a mixture of experts, a head."""
+    """A late-fusion network: one encoder a modality, a shared latent, a mixture of experts, a head."""
 
     encoders: Annotated[dict[str, Encoder], Field(min_length=1)]
     latent: PositiveInt

@@ -26,13 +26,20 @@ class Bin(Value):
 
 
 class ModelScores(Value):
-    """A torch model's figures on the test split. Accuracy, ECE and Brier are in 0..1; ECE is unscaled."""
+    """A torch model's figures on the test split; those named `_scaled` are after its temperature.
+
+    Accuracy and ECE are in 0..1, Brier in 0..2, NLL in nats; AUROC is for two classes only.
+    """
 
     accuracy: float
     ece: float
     ece_scaled: float
     nll: float
+    nll_scaled: float | None = None
     brier: float
+    brier_scaled: float | None = None
+    auroc: float | None = None
+    balanced_accuracy: float | None = None
     temperature: float
     parameters: int
     macs: int
@@ -59,13 +66,17 @@ class ArtifactRow(Value):
     ece: float
     ece_scaled: float
     nll: float
+    nll_scaled: float | None = None
     brier: float
+    brier_scaled: float | None = None
+    auroc: float | None = None
+    balanced_accuracy: float | None = None
     temperature: float
     p50_ms: float | None
     p90_ms: float | None
     p50_ratio_to_dense: float | None
     p50_ratio_to_fp32: float | None
-    bytes_ratio_to_dense: float
+    bytes_ratio_to_dense: float | None
     load_ms: float | None
     peak_memory_bytes: int | None
     chosen: bool

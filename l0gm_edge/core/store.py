@@ -20,6 +20,7 @@ from l0gm_edge.core.value import Value
 
 V = TypeVar("V", bound=Value)
 RECORD = "record.json"
+TEMPORARY = ".tmp"
 
 
 class StageRecord(Value):
@@ -75,6 +76,8 @@ class RunFolder:
             partial = self.root / f".{stage}.{text_sha256(json.dumps(dict(inputs), sort_keys=True))[:16]}"
             self._forget_other_partials(stage, partial)
             partial.mkdir(parents=True, exist_ok=True)
+            for torn in partial.rglob(f".*{TEMPORARY}"):
+                torn.unlink()  # a write that a kill cut short
             started = time.monotonic()
             work(partial)
             files = {name: file_sha256(partial / name) for name in sorted(_files(partial)) if name != RECORD}
@@ -102,7 +105,9 @@ class RunFolder:
 
 
 @contextmanager
-def storage_errors(where: Path) -> Iterator[None]:
+def storage_errors(
+    where: Path, todo: str = "free some space or choose another folder with --out; finished stages are kept"
+) -> Iterator[None]:
     """Turn a full disk, missing permission or read-only folder into StorageFailed with a way out."""
     try:
         yield
@@ -112,14 +117,14 @@ def storage_errors(where: Path) -> Iterator[None]:
         raise StorageFailed(
             f"cannot write: {error.strerror}",
             where=str(error.filename or where),
-            todo="free some space or choose another folder with --out; finished stages are kept",
+            todo=todo,
         ) from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically: a temporary name beside it, flushed, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         with temporary.open("wb") as file:
             file.write(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from l0gm_edge.core.value import Value
@@ -10,7 +11,7 @@ from l0gm_edge.core.value import Value
 class Status(StrEnum):
     """A check's answer. What was not measured is inconclusive, never a pass."""
 
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
 
@@ -27,3 +28,25 @@ class Verdict(Value):
     interval: tuple[float, float] | None = None
     reason: str
     evidence: tuple[str, ...] = ()
+
+
+class Choice(Value):
+    """Whether a compressed artifact goes into the bundle for its runtime, and why, in one sentence."""
+
+    artifact: str
+    runtime: str
+    chosen: bool
+    why: str
+
+
+def worst(verdicts: Sequence[Verdict]) -> Status:
+    """What verdicts say together: FAIL beats INCONCLUSIVE beats PASS; no verdict at all is INCONCLUSIVE."""
+    found = {verdict.status for verdict in verdicts}
+    if Status.FAIL in found:
+        return Status.FAIL
+    return Status.PASS if found == {Status.PASS} else Status.INCONCLUSIVE
+
+
+def run_status(verdicts: Sequence[Verdict]) -> Status:
+    """What the run-level verdicts say together; a rejected artifact does not fail a run."""
+    return worst([verdict for verdict in verdicts if verdict.artifact is None])

@@ -1,0 +1,1 @@
+"""L0 gates: the stochastic gate, the sites of a model, and where its consumers read through it."""

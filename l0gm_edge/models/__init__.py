@@ -1,0 +1,1 @@
+"""The late-fusion network: encoders, shared latent, mixture of experts, classifier."""

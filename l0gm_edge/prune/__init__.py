@@ -1,0 +1,1 @@
+"""The physical cut: plan, surgery, and the proof that nothing changed."""

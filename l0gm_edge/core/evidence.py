@@ -1,0 +1,87 @@
+"""What the checks look at: typed facts and device outputs of one run, gathered before any check is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l0gm_edge.core import latency
+from l0gm_edge.core.artifact import Artifact, Role
+from l0gm_edge.core.errors import DeviceFailed
+from l0gm_edge.core.hardware import HardwareProfile
+from l0gm_edge.core.measurement import Measurement
+from l0gm_edge.core.plan import Exactness, PrunePlan
+from l0gm_edge.core.recipe import Recipe
+
+Logits = NDArray[np.float32]
+BASE_SCHEME = "fp32"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One artifact with what its device returned: `outputs[split]` are logits (n, classes)."""
+
+    artifact: Artifact
+    measurement: Measurement
+    outputs: Mapping[str, Logits]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything a check may use.
+
+    `reference[role][split]` are the torch model's logits, `labels[split]` the true classes; splits are `validation`
+    and `test`. Temperatures are fitted on validation, everything reported is computed on test. `divergence` names,
+    for artifacts where it was looked for, the first layer that leaves its float twin.
+
+    Raises DeviceFailed when a device returned outputs of another shape than the reference's.
+    """
+
+    recipe: Recipe
+    hardware: HardwareProfile
+    plan: PrunePlan
+    exactness: Exactness
+    reference: Mapping[Role, Mapping[str, Logits]]
+    labels: Mapping[str, NDArray[np.int64]]
+    measured: tuple[Measured, ...]
+    divergence: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for one in self.models:
+            for split, expected in self.reference[one.artifact.role].items():
+                found = one.outputs[split].shape if split in one.outputs else None
+                if found != expected.shape:
+                    raise DeviceFailed(
+                        f"the device returned outputs of shape {found} for {split}",
+                        where=one.artifact.name,
+                        allowed=f"shape {expected.shape}, as the torch model gives",
+                    )
+
+    @property
+    def models(self) -> tuple[Measured, ...]:
+        """Dense and compressed artifacts: all that give class scores."""
+        return tuple(one for one in self.measured if one.artifact.role is not Role.FLOOR)
+
+    def of_role(self, role: Role) -> tuple[Measured, ...]:
+        """The artifacts of one role."""
+        return tuple(one for one in self.measured if one.artifact.role is role)
+
+    def float_twin(self, one: Measured, role: Role | None = None) -> Measured | None:
+        """The fp32 artifact of the same runtime and of `role` (default: the same role), or None."""
+        wanted = (role or one.artifact.role, one.artifact.runtime, BASE_SCHEME)
+        twins = (
+            twin
+            for twin in self.measured
+            if (twin.artifact.role, twin.artifact.runtime, twin.artifact.scheme) == wanted
+        )
+        return next(twins, None)
+
+
+def side_by_side(candidate: Measured, baseline: Measured) -> latency.Estimate | None:
+    """How many times the baseline's latency the candidate takes; None unless one interleaved session timed both."""
+    if candidate.measurement.session != baseline.measurement.session:
+        return None
+    return latency.ratio(candidate.measurement.blocks, baseline.measurement.blocks)

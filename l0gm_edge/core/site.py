@@ -1,0 +1,65 @@
+"""Sites: what must be cut together, and which positions of which layers that touches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from l0gm_edge.core.recipe import SiteKind
+
+Axis = Literal["in", "out", "units"]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One axis of one module that a site touches: position `positions[i]` of the axis belongs to unit `units[i]`.
+
+    Axis `in` is read from the site (the module is a consumer), `out` carries it, and `units` counts whole parts of a
+    composite layer (heads, experts).
+    """
+
+    module: str
+    axis: Axis
+    positions: tuple[int, ...]
+    units: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A dependency group of `width` units.
+
+    `inside` names the unit of another site that this one lies within (an expert's hidden width); `modules` are the
+    modules that the units are, where a unit is a whole module (an expert).
+    """
+
+    name: str
+    kind: SiteKind
+    width: int
+    members: tuple[Member, ...]
+    inside: tuple[str, int] | None = None
+    modules: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Composite(Protocol):
+    """A layer whose inside tracing must not enter: it names its own parts and sites instead.
+
+    `in_features` and `out_features` are the widths of its last axis; paths are relative to the layer.
+    """
+
+    @property
+    def in_features(self) -> int:
+        """Width of what it reads."""
+
+    @property
+    def out_features(self) -> int:
+        """Width of what it gives."""
+
+    def parts(self, axis: Axis) -> tuple[str, ...]:
+        """The plain modules inside whose `axis` is the layer's own."""
+
+    def inner_sites(self) -> tuple[Site, ...]:
+        """The sites inside the layer."""
+
+    def keep_units(self, units: tuple[int, ...]) -> None:
+        """Keep only these heads or experts."""

@@ -1,0 +1,83 @@
+"""The three courses of a run: the dense reference, the gated model, and the recovery after the cut.
+
+The dense model trains for `learn.steps`. The compressed one gets the same number in all: warm-up and gates before the
+cut, recovery after it. Every course starts from the same initial weights and sees the same batches.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from l0gm_edge.core.dataset import Dataset
+from l0gm_edge.core.progress import Progress
+from l0gm_edge.core.recipe import Recipe
+from l0gm_edge.gates.session import Session
+from l0gm_edge.learn import schedule
+from l0gm_edge.learn.history import History
+from l0gm_edge.learn.loop import Course, Teacher, train
+
+DENSE, GATED, RECOVERY = "dense", "gated", "recovery"
+
+
+def train_dense(recipe: Recipe, model: nn.Module, data: Dataset, folder: Path, progress: Progress) -> History:
+    """Train the dense reference, in place."""
+    course = Course(
+        DENSE,
+        recipe.learn,
+        recipe.learn.steps,
+        schedule.cosine,
+        recipe.seed,
+        balance_weight=recipe.moe.balance_weight,
+    )
+    return train(course, model, data.train, folder, progress)
+
+
+def train_gated(
+    recipe: Recipe, model: nn.Module, dense: nn.Module, session: Session, data: Dataset, folder: Path, progress: Progress
+) -> History:
+    """Train the model with gates, in place, up to the cut."""
+    course = Course(
+        GATED,
+        recipe.learn,
+        gated_steps(recipe),
+        schedule.constant,
+        recipe.seed,
+        balance_weight=recipe.moe.balance_weight,
+        teacher=_teacher(recipe, dense),
+        session=session,
+        warm_up=warm_up_steps(recipe),
+    )
+    return train(course, model, data.train, folder, progress)
+
+
+def train_recovery(
+    recipe: Recipe, model: nn.Module, dense: nn.Module, data: Dataset, folder: Path, progress: Progress
+) -> History:
+    """Train the cut model, in place, for the steps that are left."""
+    course = Course(
+        RECOVERY,
+        recipe.learn,
+        recipe.learn.steps - gated_steps(recipe),
+        schedule.cosine,
+        recipe.seed + 1,
+        balance_weight=recipe.moe.balance_weight,
+        teacher=_teacher(recipe, dense),
+    )
+    return train(course, model, data.train, folder, progress)
+
+
+def warm_up_steps(recipe: Recipe) -> int:
+    """Steps before the gates start; at least one, to measure importance."""
+    return max(1, round(recipe.learn.warm_up * recipe.learn.steps))
+
+
+def gated_steps(recipe: Recipe) -> int:
+    """Steps up to the cut, the warm-up included."""
+    recovery = round(recipe.learn.recovery * recipe.learn.steps)
+    return max(warm_up_steps(recipe) + 1, recipe.learn.steps - recovery)
+
+
+def _teacher(recipe: Recipe, dense: nn.Module) -> Teacher | None:
+    return Teacher(dense.eval(), recipe.distill) if recipe.distill is not None else None

@@ -1,0 +1,160 @@
+"""The training loop: one course of steps over a model, resumable at its checkpoints, the same on every CPU run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from l0gm_edge.core.dataset import Split
+from l0gm_edge.core.errors import TrainingDiverged
+from l0gm_edge.core.progress import Progress
+from l0gm_edge.core.recipe import Distill, Learn
+from l0gm_edge.gates.session import Session
+from l0gm_edge.learn import checkpoint, losses
+from l0gm_edge.learn.batches import Batches, Inputs
+from l0gm_edge.learn.history import History, Moment
+
+SMOOTHING = 0.95
+"""Memory of the figures shown while training."""
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained model to imitate, and how much."""
+
+    model: nn.Module
+    distill: Distill
+
+
+@dataclass(frozen=True)
+class Course:
+    """What to train with: how many steps, and how the learning rate runs over them.
+
+    With gates, the first `warm_up` steps only measure how much the loss minds each unit.
+    """
+
+    name: str
+    settings: Learn
+    steps: int
+    rate: Callable[[int, int], float]
+    seed: int
+    balance_weight: float = 0.0
+    teacher: Teacher | None = None
+    session: Session | None = None
+    warm_up: int = 0
+
+
+def train(course: Course, model: nn.Module, data: Split, folder: Path, progress: Progress) -> History:
+    """Train `model` in place and return how it went; goes on from a checkpoint of this course in `folder`.
+
+    Raises TrainingDiverged when the loss is no longer finite.
+    """
+    settings = course.settings
+    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+    batches = Batches(data, settings.batch_size, course.seed)
+    path = folder / f".{course.name}.checkpoint"
+    step, history = _resume(checkpoint.load(path), course, model, optimizer)
+    loss_shown, accuracy_shown = history.last_figures()
+    with progress.task(course.name, course.steps) as task:
+        task.advance(step)
+        model.train()
+        while step < course.steps:
+            torch.manual_seed(course.seed * 1_000_003 + step)
+            if course.session is not None and step == course.warm_up:
+                course.session.begin(course.steps - course.warm_up)
+            inputs, labels = batches.at(step)
+            _set_rate(optimizer, settings.lr * course.rate(step, course.steps))
+            loss, logits = _loss(course, model, inputs, labels)
+            _require_finite(loss, course, step)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            _step_gates(course.session)
+            step += 1
+            accuracy = float((logits.argmax(-1) == labels).float().mean())
+            loss_shown = _smooth(loss_shown, float(loss.detach()))
+            accuracy_shown = _smooth(accuracy_shown, accuracy)
+            fraction = course.session.expected_active_fraction if course.session else None
+            shown = {"loss": loss_shown, "accuracy": accuracy_shown} | ({} if fraction is None else {"active": fraction})
+            task.advance(1, **shown)
+            if step % settings.checkpoint_every == 0 or step == course.steps:
+                moment = Moment(step=step, loss=loss_shown, accuracy=accuracy_shown, expected_active_fraction=fraction)
+                history = history.and_then(moment)
+                checkpoint.save(path, _state(course, model, optimizer, step, history))
+    model.eval()
+    return history
+
+
+def forget(name: str, folder: Path) -> None:
+    """Remove a finished course's checkpoint."""
+    (folder / f".{name}.checkpoint").unlink(missing_ok=True)
+
+
+def _loss(course: Course, model: nn.Module, inputs: Inputs, labels: Tensor) -> tuple[Tensor, Tensor]:
+    logits = model(**inputs)
+    loss = losses.classification(logits, labels, course.settings.label_smoothing)
+    if course.teacher is not None:
+        with torch.no_grad():
+            wanted = course.teacher.model(**inputs)
+        distill = course.teacher.distill
+        soft = losses.distillation(logits, wanted, distill.temperature)
+        loss = (1 - distill.weight) * loss + distill.weight * soft
+    loss = loss + course.balance_weight * losses.balance(model)
+    if course.session is not None:
+        loss = loss + course.session.penalty()
+    return loss, logits
+
+
+def _step_gates(session: Session | None) -> None:
+    if session is not None:
+        session.step()
+
+
+def _require_finite(loss: Tensor, course: Course, step: int) -> None:
+    if not torch.isfinite(loss):
+        raise TrainingDiverged(
+            f"the loss became {float(loss.detach())} at step {step + 1} of {course.steps}",
+            where=f"learning, course '{course.name}'",
+            todo=f"lower learn.lr (now {course.settings.lr:g}) or gates.lr, and run again",
+        )
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def _smooth(shown: float | None, value: float) -> float:
+    return value if shown is None else SMOOTHING * shown + (1 - SMOOTHING) * value
+
+
+def _state(
+    course: Course, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, history: History
+) -> dict[str, Any]:
+    return {
+        "step": step,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "gates": course.session.state_dict() if course.session else {},
+        "history": history.model_dump_json(),
+    }
+
+
+def _resume(
+    state: dict[str, Any] | None, course: Course, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[int, History]:
+    if state is None:
+        return 0, History()
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    step = int(state["step"])
+    if course.session is not None:
+        if step > course.warm_up:
+            course.session.begin(course.steps - course.warm_up)
+        course.session.load_state_dict(state["gates"])
+    return step, History.model_validate_json(state["history"])

@@ -1,0 +1,63 @@
+"""Late fusion: one encoder a modality, a shared latent, a mixture of experts, a classifier head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from l0gm_edge.core.errors import RecipeError
+from l0gm_edge.core.recipe import Recipe
+from l0gm_edge.models import encoders
+from l0gm_edge.models.moe import MoE
+
+
+class LateFusion(nn.Module):
+    """Concatenates every modality's interface into a shared latent, refines it by experts, and classifies.
+
+    Called with one keyword argument a modality, (n, *shape) each; gives logits (n, classes).
+    """
+
+    def __init__(
+        self, encoders: Mapping[str, encoders.Encoder], latent: int, dropout: float, moe: MoE, classes: int
+    ) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleDict(dict(encoders))
+        self.fusion = nn.Linear(sum(encoder.interface.out_features for encoder in encoders.values()), latent)
+        self.dropout = nn.Dropout(dropout)
+        self.moe = moe
+        self.head = nn.Linear(latent, classes)
+
+    def forward(self, **modalities: Tensor) -> Tensor:
+        """Map one batch a modality to logits (n, classes)."""
+        latent = self.latent(**modalities)
+        out: Tensor = self.head(latent + self.moe(latent))
+        return out
+
+    def latent(self, **modalities: Tensor) -> Tensor:
+        """The shared latent (n, latent), which the experts read."""
+        interfaces = [encoder(modalities[name]) for name, encoder in self.encoders.items()]
+        out: Tensor = self.dropout(self.fusion(torch.cat(interfaces, dim=-1)).relu())
+        return out
+
+    def interface_layers(self) -> frozenset[str]:
+        """Paths of the layers that give each modality's classifier-facing interface."""
+        return frozenset(f"encoders.{name}.interface" for name in self.encoders)
+
+
+def build(recipe: Recipe, shapes: Mapping[str, tuple[int, ...]], classes: int) -> LateFusion:
+    """Make the recipe's model for a data set's modalities.
+
+    Raises RecipeError when the recipe's encoders are not those of the data set, or do not fit its shapes.
+    """
+    configs = recipe.model.encoders
+    if set(configs) != set(shapes):
+        raise RecipeError(
+            f"model.encoders: found {', '.join(sorted(configs))}",
+            where=f"recipe {recipe.name}",
+            allowed=f"one encoder for each modality of data set {recipe.data.name}: {', '.join(sorted(shapes))}",
+        )
+    parts = {name: encoders.plugin(configs[name].encoder).build(configs[name], shapes[name]) for name in sorted(shapes)}
+    moe = MoE(recipe.model.latent, recipe.moe.hidden, recipe.moe.experts, recipe.moe.top_k)
+    return LateFusion(parts, recipe.model.latent, recipe.model.dropout, moe, classes)

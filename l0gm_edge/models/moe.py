@@ -1,0 +1,101 @@
+"""A mixture of experts as a static graph: every expert is computed, the router weighs them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from l0gm_edge.core.recipe import SiteKind
+from l0gm_edge.core.site import Axis, Member, Site
+from l0gm_edge.models.router import Router, balance_loss, combine_weights
+
+
+class Expert(nn.Module):
+    """Linear, ReLU, Linear."""
+
+    def __init__(self, features: int, hidden: int) -> None:
+        super().__init__()
+        self.up = nn.Linear(features, hidden)
+        self.down = nn.Linear(hidden, features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, features) to (n, features)."""
+        out: Tensor = self.down(torch.relu(self.up(x)))
+        return out
+
+
+class MoE(nn.Module):
+    """`experts` experts of which each sample uses `top_k`; (n, features) -> (n, features).
+
+    With one expert left it is that expert alone: a dense feed-forward layer without a router.
+    `balance` holds the balance loss of the last forward pass in training mode, else None.
+    """
+
+    def __init__(self, features: int, hidden: int, experts: int, top_k: int) -> None:
+        super().__init__()
+        self.router: Router | None = Router(features, experts) if experts > 1 else None
+        self.experts = nn.ModuleList(Expert(features, hidden) for _ in range(experts))
+        self.top_k = top_k
+        self.balance: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, features) to (n, features)."""
+        if self.router is None:
+            alone: Tensor = self.experts[0](x)
+            return alone
+        logits = self.router(x)
+        self.balance = balance_loss(logits) if self.training else None
+        weights = combine_weights(logits, self.top_k)
+        terms = [weights[:, e : e + 1] * expert(x) for e, expert in enumerate(self.experts)]
+        total: Tensor = sum(terms[1:], terms[0])
+        return total
+
+    @property
+    def in_features(self) -> int:
+        """Width of what the router and the experts read."""
+        return self._first.up.in_features
+
+    @property
+    def out_features(self) -> int:
+        """Width of what the experts give."""
+        return self._first.down.out_features
+
+    @property
+    def _first(self) -> Expert:
+        first = self.experts[0]
+        assert isinstance(first, Expert)
+        return first
+
+    def parts(self, axis: Axis) -> tuple[str, ...]:
+        """Router and first layers read; last layers give."""
+        if axis == "in":
+            router = ("router",) if self.router is not None else ()
+            return (*router, *(f"experts.{e}.up" for e in range(len(self.experts))))
+        return tuple(f"experts.{e}.down" for e in range(len(self.experts)))
+
+    def inner_sites(self) -> tuple[Site, ...]:
+        """The experts themselves, and each expert's hidden width."""
+        count = len(self.experts)
+        every = tuple(range(count))
+        members = (Member("", "units", every, every), Member("router", "out", every, every))
+        modules = tuple(f"experts.{e}" for e in every)
+        whole = (Site("experts", SiteKind.EXPERTS, count, members, modules=modules),) if count > 1 else ()
+        return (*whole, *(self._hidden_site(e) for e in every))
+
+    def _hidden_site(self, e: int) -> Site:
+        expert = self.experts[e]
+        assert isinstance(expert, Expert)
+        units = tuple(range(expert.up.out_features))
+        members = (
+            Member(f"experts.{e}.up", "out", units, units),
+            Member(f"experts.{e}.down", "in", units, units),
+        )
+        inside = ("experts", e) if len(self.experts) > 1 else None
+        return Site(f"experts.{e}.hidden", SiteKind.HIDDEN, len(units), members, inside)
+
+    def keep_units(self, units: tuple[int, ...]) -> None:
+        """Keep these experts; the router's outputs are cut with them, and it goes when one expert is left."""
+        self.experts = nn.ModuleList(self.experts[e] for e in units)
+        self.top_k = min(self.top_k, len(units))
+        if len(units) == 1:
+            self.router = None

@@ -1,0 +1,33 @@
+"""The router: which experts a sample goes to, with what weight."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+CLOSED = -1e4
+"""Added to the logit of a closed expert: far below any real logit, and still finite in every runtime."""
+
+
+class Router(nn.Linear):
+    """A linear router; its outputs are one logit an expert."""
+
+
+def combine_weights(logits: Tensor, top_k: int) -> Tensor:
+    """Softmax over the `top_k` largest logits, zero elsewhere: (n, experts) -> (n, experts).
+
+    Written with both outputs of topk and an equality mask, which every target runtime executes (one_hot,
+    scatter and values-only topk do not survive conversion).
+    """
+    values, index = torch.topk(logits, top_k, dim=-1)
+    mask = index.unsqueeze(-1) == torch.arange(logits.shape[-1], device=logits.device)
+    return (torch.softmax(values, dim=-1).unsqueeze(-1) * mask.to(logits.dtype)).sum(dim=-2)
+
+
+def balance_loss(logits: Tensor) -> Tensor:
+    """(std / mean)^2 of the summed router probability of each open expert: 0 when all are used alike.
+
+    The importance loss of V-MoE (arXiv 2106.05974), over the experts whose gate is open.
+    """
+    importance = torch.softmax(logits, dim=-1).sum(dim=0)[logits[0] > CLOSED / 2]
+    return (importance / importance.mean() - 1).square().mean()
