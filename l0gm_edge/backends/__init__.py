@@ -1,4 +1,4 @@
-"""Runtimes to compile for. Each public file of this folder is one, by its name in a profile; all conform to `Backend`."""
+"""Runtimes to compile for. Each public file here is one, by its name in a profile; all conform to `Backend`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ class ModelFacts(Value):
 class Backend(Protocol):
     """What a file of this folder defines. Heavy packages are imported inside the functions."""
 
+    EXTRA: str
+    """The optional dependencies that install it: `pip install 'l0gm-edge[EXTRA]'`."""
     SUFFIX: str
     """File ending, with the dot."""
     SCHEMES: Mapping[str, str]

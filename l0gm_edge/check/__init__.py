@@ -1,0 +1,1 @@
+"""Judging: what the device returned against the limits of recipe and profile."""

@@ -1,0 +1,1 @@
+"""The command line: every public file of this folder is a command."""

@@ -1,0 +1,1 @@
+"""Export of trained models to the runtimes' file formats, and the look into what came out."""

@@ -26,7 +26,10 @@ class TensorSpec(Value):
 
 
 class Artifact(Value):
-    """A model file for one runtime. `path` is relative to the folder of the stage that made it."""
+    """A model file for one runtime; `path` is relative to the folder of the stage that made it.
+
+    `problems` are what a look at its operators found wrong, in words.
+    """
 
     name: str
     role: Role
@@ -41,3 +44,4 @@ class Artifact(Value):
     recipe_sha256: str
     tools: dict[str, str]
     ops: dict[str, int]
+    problems: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -60,18 +61,20 @@ class RunFolder:
             require_digest(self.path(stage) / name, sha256)
         return record
 
-    def make(self, stage: str, inputs: Mapping[str, str], work: Callable[[Path], None]) -> tuple[StageRecord, bool]:
-        """Return the stage's record and whether it was reused; `work` fills a temporary folder when it must be made.
-
-        The temporary folder is keyed by the inputs and kept after a failure, so that work which leaves checkpoints
-        there can go on from them. It becomes the stage's folder by one rename, when whole.
-        """
+    def finished(self, stage: str, inputs: Mapping[str, str]) -> StageRecord | None:
+        """The record of a stage that was made from these inputs and is whole, or None."""
         try:
             done = self.record(stage)
         except IntegrityError:
-            done = None  # a damaged stage is made again
-        if done and done.inputs == dict(inputs):
-            return done, True
+            return None  # a damaged stage is made again
+        return done if done and done.inputs == dict(inputs) else None
+
+    def make(self, stage: str, inputs: Mapping[str, str], work: Callable[[Path], None]) -> StageRecord:
+        """Make a stage: `work` fills a temporary folder, which becomes the stage's folder by one rename, when whole.
+
+        The temporary folder is keyed by the inputs and kept after a failure, so that work which leaves checkpoints
+        there can go on from them.
+        """
         with storage_errors(self.root):
             partial = self.root / f".{stage}.{text_sha256(json.dumps(dict(inputs), sort_keys=True))[:16]}"
             self._forget_other_partials(stage, partial)
@@ -84,7 +87,22 @@ class RunFolder:
             record = StageRecord(stage=stage, inputs=dict(inputs), files=files, seconds=time.monotonic() - started)
             write_value(partial / RECORD, record)
             self._replace(stage, partial)
-        return record, False
+        return record
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the folder for one run at a time. Raises RefusedInput when another run is at work in it."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RefusedInput(
+                    "another run is at work in this folder",
+                    where=str(self.root),
+                    todo="wait for it, or choose another folder with --out",
+                ) from error
+            yield
 
     def _forget_other_partials(self, stage: str, keep: Path) -> None:
         for stale in self.root.glob(f".{stage}.*"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Protocol, cast
@@ -46,6 +47,18 @@ def default_folder() -> Path:
     given = os.environ.get("L0GM_EDGE_DATA")
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(given or f"{cache}/l0gm-edge/data").expanduser()
+
+
+def fingerprint(name: str, folder: Path | None = None) -> str:
+    """Digest of a data set's prepared files and of the code in this folder that reads them; nothing is loaded."""
+    digest = hashlib.sha256(name.encode())
+    where = folder or default_folder()
+    prepared = [where / file for file in plugin(name).PREPARED]
+    for path in [*sorted(Path(__file__).parent.glob("*.py")), *prepared]:
+        if path.is_file():
+            digest.update(path.name.encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def load(name: str, folder: Path | None = None) -> Dataset:

@@ -13,8 +13,8 @@ from l0gm_edge.gates import methods
 from l0gm_edge.gates.attach import Gating
 from l0gm_edge.gates.groups import find_sites
 from l0gm_edge.gates.layout import Layout
-from l0gm_edge.gates.size import size_model
 from l0gm_edge.gates.select import Widths, select
+from l0gm_edge.gates.size import size_model
 from l0gm_edge.gates.target import budget
 
 IMPORTANCE_MEMORY = 0.95

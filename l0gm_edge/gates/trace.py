@@ -23,19 +23,107 @@ from l0gm_edge.gates.labels import ALWAYS, Labels, constant_over, reduced, varie
 from l0gm_edge.gates.layers import BATCH_NORMS, CONVOLUTIONS, axis_width, is_depthwise
 
 MOVES = frozenset(
-    "reshape view flatten unflatten permute transpose movedim swapaxes t mT T squeeze unsqueeze expand expand_as view_as "
-    "cat concat stack split chunk tensor_split unbind select narrow getitem index_select repeat repeat_interleave tile "
-    "contiguous clone detach roll flip".split()
+    [
+        "reshape",
+        "view",
+        "flatten",
+        "unflatten",
+        "permute",
+        "transpose",
+        "movedim",
+        "swapaxes",
+        "t",
+        "mT",
+        "T",
+        "squeeze",
+        "unsqueeze",
+        "expand",
+        "expand_as",
+        "view_as",
+        "cat",
+        "concat",
+        "stack",
+        "split",
+        "chunk",
+        "tensor_split",
+        "unbind",
+        "select",
+        "narrow",
+        "getitem",
+        "index_select",
+        "repeat",
+        "repeat_interleave",
+        "tile",
+        "contiguous",
+        "clone",
+        "detach",
+        "roll",
+        "flip",
+    ]
 )
 ELEMENTWISE = frozenset(
-    "add radd iadd sub rsub isub mul rmul imul div truediv rtruediv itruediv pow neg abs exp sqrt rsqrt square maximum "
-    "minimum relu relu6 gelu silu mish sigmoid hardsigmoid hardswish hardtanh tanh elu selu leaky_relu softplus clamp "
-    "dropout dropout1d dropout2d feature_dropout alpha_dropout float to type_as where masked_fill".split()
+    [
+        "add",
+        "radd",
+        "iadd",
+        "sub",
+        "rsub",
+        "isub",
+        "mul",
+        "rmul",
+        "imul",
+        "div",
+        "truediv",
+        "rtruediv",
+        "itruediv",
+        "pow",
+        "neg",
+        "abs",
+        "exp",
+        "sqrt",
+        "rsqrt",
+        "square",
+        "maximum",
+        "minimum",
+        "relu",
+        "relu6",
+        "gelu",
+        "silu",
+        "mish",
+        "sigmoid",
+        "hardsigmoid",
+        "hardswish",
+        "hardtanh",
+        "tanh",
+        "elu",
+        "selu",
+        "leaky_relu",
+        "softplus",
+        "clamp",
+        "dropout",
+        "dropout1d",
+        "dropout2d",
+        "feature_dropout",
+        "alpha_dropout",
+        "float",
+        "to",
+        "type_as",
+        "where",
+        "masked_fill",
+    ]
 )
-REDUCTIONS = frozenset("mean sum amax amin".split())
+REDUCTIONS = frozenset(["mean", "sum", "amax", "amin"])
 SPATIAL = frozenset(
-    "max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool2d "
-    "interpolate".split()
+    [
+        "max_pool1d",
+        "max_pool2d",
+        "avg_pool1d",
+        "avg_pool2d",
+        "adaptive_avg_pool1d",
+        "adaptive_avg_pool2d",
+        "adaptive_max_pool2d",
+        "interpolate",
+    ]
 )
 
 
@@ -90,19 +178,34 @@ class _Mode(TorchFunctionMode):
         result = func(*args, **kwargs)
         if self.inside_layer:
             return result
-        given = [tensor for tensor in _tensors([args, kwargs]) if self.is_labelled(tensor)]
-        results = list(_tensors(result))
-        if not given or not results:
-            return result
-        name = _plain_name(func)
-        rule = next((rule for names, rule in _RULES if name in names), _unknown)
-        rule(self, func, args, kwargs, given, result)
+        call = _Call(_plain_name(func), func, args, kwargs, tuple(_tensors(result)))
+        given = [tensor for tensor in call.operands if self.is_labelled(tensor)]
+        if given and call.results:
+            rule = next((rule for names, rule in _RULES if call.name in names), None)
+            if rule is None or not rule(self, call):
+                for tensor in given:  # not known to keep units apart: nothing that enters may be cut
+                    self.labels.freeze(self.labels_of(tensor))
         return result
 
 
-def _moves(mode: _Mode, func: Callable[..., Any], args: Any, kwargs: Any, given: list[Tensor], result: Any) -> None:
+@dataclass(frozen=True)
+class _Call:
+    """One call of a torch function between layers."""
+
+    name: str
+    func: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    results: tuple[Tensor, ...]
+
+    @property
+    def operands(self) -> list[Tensor]:
+        return list(_tensors([self.args, self.kwargs]))
+
+
+def _moves(mode: _Mode, call: _Call) -> bool:
     """Do to the labels what was done to the elements."""
-    joins = _plain_name(func) in {"cat", "concat", "stack"}
+    joins = call.name in {"cat", "concat", "stack"}
 
     def labels(value: Any) -> Any:
         if isinstance(value, Tensor):
@@ -111,67 +214,56 @@ def _moves(mode: _Mode, func: Callable[..., Any], args: Any, kwargs: Any, given:
             return type(value)(labels(inner) for inner in value)
         return value
 
-    moved = func(*labels(args), **{key: labels(value) for key, value in kwargs.items()})
-    for tensor, its_labels in zip(_tensors(result), _tensors(moved), strict=True):
+    moved = call.func(*labels(call.args), **{key: labels(value) for key, value in call.kwargs.items()})
+    for tensor, its_labels in zip(call.results, _tensors(moved), strict=True):
         mode.put(tensor, its_labels)
+    return True
 
 
-def _elementwise(
-    mode: _Mode, func: Callable[..., Any], args: Any, kwargs: Any, given: list[Tensor], result: Any
-) -> None:
+def _elementwise(mode: _Mode, call: _Call) -> bool:
     """Tie operands together where both have extent; an operand broadcast over differing units is not cut with them."""
-    (out,) = _tensors(result)
-    operands = [tensor for tensor in _tensors([args, kwargs]) if tensor.dim() > 0]
-    joint: Tensor | None = None
-    for tensor in sorted(operands, key=lambda tensor: -tensor.numel()):
+    (out,) = call.results
+    largest, *others = sorted(
+        (tensor for tensor in call.operands if tensor.dim() > 0), key=lambda tensor: -tensor.numel()
+    )
+    joint = mode.labels_of(largest).expand(out.shape)
+    for tensor in others:
         labels = mode.labels_of(tensor)
-        if joint is None:
-            joint = labels.expand(out.shape)
-            continue
-        missing = out.dim() - labels.dim()
-        extents = [1] * missing + list(labels.shape)
-        differing = [dim for dim in range(out.dim()) if varies_along(joint, dim)]
-        if all(extents[dim] > 1 for dim in differing) or not differing:
+        extents = [1] * (out.dim() - labels.dim()) + list(labels.shape)
+        differing = [extents[dim] for dim in range(out.dim()) if varies_along(joint, dim)]
+        if all(extent > 1 for extent in differing):
             mode.labels.merge(joint, labels.expand(out.shape))
         else:
             mode.labels.freeze(labels)
-            if any(extents[dim] > 1 for dim in differing):
+            if any(extent > 1 for extent in differing):
                 mode.labels.freeze(joint)
-    if joint is not None:
-        mode.put(out, joint)
+    mode.put(out, joint)
+    return True
 
 
-def _reduction(
-    mode: _Mode, func: Callable[..., Any], args: Any, kwargs: Any, given: list[Tensor], result: Any
-) -> None:
+def _reduction(mode: _Mode, call: _Call) -> bool:
     """Keep the labels when units are not mixed with each other."""
-    (source,) = given
-    dims = kwargs.get("dim", args[1] if len(args) > 1 else None)
-    if not isinstance(result, Tensor) or dims is None:
-        return _unknown(mode, func, args, kwargs, given, result)
+    source, (out,) = call.operands[0], call.results
+    dims = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else None)
+    if dims is None:
+        return False
     wanted = [dim % source.dim() for dim in ([dims] if isinstance(dims, int) else dims)]
     labels = reduced(mode.labels_of(source), wanted)
     if labels is None:
-        return _unknown(mode, func, args, kwargs, given, result)
+        return False
     kept = [labels.shape[dim] for dim in range(labels.dim()) if dim not in wanted]
-    mode.put(result, labels if result.dim() == source.dim() else labels.reshape(kept))
-    return None
+    mode.put(out, labels if out.dim() == source.dim() else labels.reshape(kept))
+    return True
 
 
-def _spatial(mode: _Mode, func: Callable[..., Any], args: Any, kwargs: Any, given: list[Tensor], result: Any) -> None:
+def _spatial(mode: _Mode, call: _Call) -> bool:
     """Pooling and resizing work on each channel alone."""
-    (source,) = given
+    source, (out,) = call.operands[0], call.results
     labels = reduced(mode.labels_of(source), range(2, source.dim()))
-    if labels is None or not isinstance(result, Tensor) or result.shape[:2] != source.shape[:2]:
-        return _unknown(mode, func, args, kwargs, given, result)
-    mode.put(result, labels)
-    return None
-
-
-def _unknown(mode: _Mode, func: Callable[..., Any], args: Any, kwargs: Any, given: list[Tensor], result: Any) -> None:
-    """Nothing that enters may be cut."""
-    for tensor in given:
-        mode.labels.freeze(mode.labels_of(tensor))
+    if labels is None or out.shape[:2] != source.shape[:2]:
+        return False
+    mode.put(out, labels)
+    return True
 
 
 _RULES = ((MOVES, _moves), (ELEMENTWISE, _elementwise), (REDUCTIONS, _reduction), (SPATIAL, _spatial))
@@ -186,7 +278,7 @@ def _labelled_layers(model: nn.Module, found: Trace, mode: _Mode) -> Iterator[No
             if layer in inside or not _can_be_cut(layer):
                 continue
             if isinstance(layer, Composite):
-                inside.update(layer.modules())
+                inside.update(model.get_submodule(path).modules())
             restore.callback(_restore_forward, layer, layer.__dict__.get("forward"))
             layer.forward = partial(_run_layer, path, layer, layer.forward, found, mode)
         yield
@@ -210,7 +302,7 @@ def _run_layer(
     dim = 1 if isinstance(layer, CONVOLUTIONS + BATCH_NORMS) else -1
     if isinstance(layer, nn.Embedding):
         mode.put(out, _give(path, layer, found))
-    elif isinstance(layer, BATCH_NORMS + (nn.LayerNorm,)) or is_depthwise(layer):
+    elif isinstance(layer, (*BATCH_NORMS, nn.LayerNorm)) or is_depthwise(layer):
         labels = _read(path, "out", mode.labels_of(x), dim, found)
         mode.put(out, _along(labels, dim, out))
     else:
@@ -254,8 +346,8 @@ def _can_be_cut(layer: nn.Module) -> bool:
 
 
 def _plain_name(func: Callable[..., Any]) -> str:
-    name = (resolve_name(func) or getattr(func, "__name__", "")).rsplit(".", 1)[-1]
-    return name.strip("_")
+    name: str = resolve_name(func) or getattr(func, "__name__", "")
+    return name.rsplit(".", 1)[-1].strip("_")
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

@@ -35,7 +35,13 @@ def train_dense(recipe: Recipe, model: nn.Module, data: Dataset, folder: Path, p
 
 
 def train_gated(
-    recipe: Recipe, model: nn.Module, dense: nn.Module, session: Session, data: Dataset, folder: Path, progress: Progress
+    recipe: Recipe,
+    model: nn.Module,
+    dense: nn.Module,
+    session: Session,
+    data: Dataset,
+    folder: Path,
+    progress: Progress,
 ) -> History:
     """Train the model with gates, in place, up to the cut."""
     course = Course(

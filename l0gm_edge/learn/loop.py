@@ -80,7 +80,9 @@ def train(course: Course, model: nn.Module, data: Split, folder: Path, progress:
             loss_shown = _smooth(loss_shown, float(loss.detach()))
             accuracy_shown = _smooth(accuracy_shown, accuracy)
             fraction = course.session.expected_active_fraction if course.session else None
-            shown = {"loss": loss_shown, "accuracy": accuracy_shown} | ({} if fraction is None else {"active": fraction})
+            shown = {"loss": loss_shown, "accuracy": accuracy_shown} | (
+                {} if fraction is None else {"active": fraction}
+            )
             task.advance(1, **shown)
             if step % settings.checkpoint_every == 0 or step == course.steps:
                 moment = Moment(step=step, loss=loss_shown, accuracy=accuracy_shown, expected_active_fraction=fraction)

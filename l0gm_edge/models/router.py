@@ -30,4 +30,6 @@ def balance_loss(logits: Tensor) -> Tensor:
     The importance loss of V-MoE (arXiv 2106.05974), over the experts whose gate is open.
     """
     importance = torch.softmax(logits, dim=-1).sum(dim=0)[logits[0] > CLOSED / 2]
+    if not len(importance):  # a draw of the gates may close them all
+        return logits.new_zeros(())
     return (importance / importance.mean() - 1).square().mean()

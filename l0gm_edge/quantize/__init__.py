@@ -1,0 +1,1 @@
+"""Numeric schemes: the calibration set and the quantized twins of each compiled model."""

@@ -1,0 +1,1 @@
+"""The report page, its Markdown and JSON, from a finished run."""

@@ -1,0 +1,33 @@
+# Everything from nothing but Python 3.11: `make demo`, `make test`.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test lint bench clean
+
+demo: $(STAMP)  ## the whole road on the digits: learns, cuts, compiles, measures, checks
+	$(BIN)/l0gm-edge run recipes/digits.yaml --hardware hardware/host-cpu.yaml --out runs/digits
+
+test: lint  ## everything that must hold
+	$(BIN)/pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)  ## time the command line
+	$(BIN)/python benchmarks/startup.py
+
+clean:  ## forget caches and runs; keep the environment
+	rm -rf runs dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# The stamp is newer than what it was made from. torch comes first and alone: pulled in by another package, it would
+# bring several GB of CUDA.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

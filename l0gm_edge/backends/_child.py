@@ -1,0 +1,56 @@
+"""Converters run in a child process: their memory, their chatter and the packages they pull never reach the parent."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from l0gm_edge.core.errors import ExportFailed, MissingExtra
+
+_QUIET = {"JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
+_LINES_SHOWN = 3
+# Frames (indented) and what tools print around the cause they name.
+_NOISE = (" ", "Traceback", "Original traceback", "WARNING", "Use tlparse", "(Refer to", "- ", "## ", "⬆")
+
+
+def require(package: str, extra: str, purpose: str) -> None:
+    """Raise MissingExtra unless a package can be imported; nothing is imported here."""
+    if find_spec(package) is None:
+        raise MissingExtra(package, extra, purpose)
+
+
+def run(module: str, *arguments: str | Path, purpose: str) -> None:
+    """Run `python -m module arguments...` to its end. Raises ExportFailed with the child's last words."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", module, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | _QUIET | {"PYTHONPATH": _search_path()},
+    )
+    if done.returncode != 0:
+        raise ExportFailed(
+            f"{purpose} failed: {_last_words(done.stderr or done.stdout) or f'exit status {done.returncode}'}",
+            where=str(arguments[0]),
+            todo="rewrite the operation that is named, or drop this runtime or scheme from the hardware profile",
+        )
+
+
+def _search_path() -> str:
+    """This package first, so that a child finds it from a source tree too, then whatever the parent was given."""
+    here = str(Path(__file__).parents[2])
+    given = os.environ.get("PYTHONPATH")
+    return f"{here}{os.pathsep}{given}" if given else here
+
+
+def _last_words(text: str) -> str:
+    """The end of what a tool said, where the cause stands, without frames and advice."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)  # colours
+    spoken = [line[:300] for line in plain.splitlines() if line.strip() and not line.startswith(_NOISE)]
+    return "\n".join(spoken[-_LINES_SHOWN:])

@@ -1,0 +1,133 @@
+"""Child process: fp32 ONNX -> int8 for ONNX Runtime's CPU kernels. Arguments: SOURCE SCHEME CALIBRATION OUTPUT."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationMethod, QuantType, quantize_dynamic
+from onnxruntime.quantization.calibrate import TensorData, TensorsData
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+
+from l0gm_edge.backends import Samples, _calibration_file, _onnx_file, _ranges
+from l0gm_edge.core import store
+from l0gm_edge.core.recipe import Quantize
+
+LINEAR = ("Gemm", "MatMul")
+# Cheap to run on 8-bit values, so that neighbouring heavy operators need no conversion in between.
+GLUE = ("Relu", "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceMean", "Concat")
+# Below these sizes int8 was slower than float (x86 with VNNI, one thread, batch 1): a convolution from 4 to 16 channels
+# 1.3x, from 1 to 16 3.5x, depthwise 1.3-1.9x, a linear layer of 128x128 1.3x; from 8 to 16 0.85x, 32 to 64 0.4x,
+# 192x192 0.92x, 512x512 0.57x. See docs/decisions/0004-quantization-presets.md.
+SMALLEST_INPUT_CHANNELS = 8
+SMALLEST_OUTPUT_CHANNELS = 16
+SMALLEST_LINEAR_WEIGHTS = 192 * 192
+FLOAT_MODULES = "router"  # a rounding error there changes which experts answer
+
+
+def static_int8(source: Path, calibration: Samples, settings: Quantize) -> onnx.ModelProto:
+    """Quantize/dequantize pairs around the operators that gain from it: uint8 activations, int8 weights a channel.
+
+    Where no operator is large enough, all heavy ones are quantized, for the size of the file. Full 8-bit ranges: the
+    saturating instruction that would need 7 bits is gone from CPUs with VNNI, and accuracy is checked on the device.
+    """
+    model = onnx.shape_inference.infer_shapes(_onnx_file.read(source))
+    heavy = [node.name for node in _heavy(model)]
+    faster = [node.name for node in _heavy(model) if _gains(node, _onnx_file.weights(model))]
+    glue = [node.name for node in model.graph.node if node.op_type in GLUE]
+    samples = _calibration_file.rows(calibration)
+    ranges = _ranges.observe(_activations(model, samples), len(samples), settings)
+    quantizer = QDQQuantizer(
+        model,
+        per_channel=True,
+        reduce_range=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QUInt8,
+        tensors_range=_tensors_data(ranges),
+        nodes_to_quantize=(faster or heavy) + glue,
+        nodes_to_exclude=[],
+        op_types_to_quantize=["Conv", *LINEAR, *GLUE],
+        extra_options={},
+    )
+    quantizer.quantize_model()
+    quantized: onnx.ModelProto = quantizer.model.model
+    return quantized
+
+
+def dynamic_int8(source: Path) -> onnx.ModelProto:
+    """Linear layers with int8 weights; their inputs are quantized at each inference, so no calibration is used."""
+    model = _onnx_file.read(source)
+    # The quantizer first splits every Gemm, and names its half `<name>_MatMul`.
+    kept = [node.name for node in model.graph.node if FLOAT_MODULES in node.name]
+    with TemporaryDirectory(prefix="l0gm-edge-") as folder:
+        quantized = Path(folder) / "dynamic.onnx"
+        quantize_dynamic(
+            model,
+            quantized,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=[name + suffix for name in kept for suffix in ("", "_MatMul")],
+            op_types_to_quantize=list(LINEAR),
+        )
+        return onnx.load(quantized)
+
+
+def _heavy(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    constants = _onnx_file.weights(model)
+    return [
+        node
+        for node in model.graph.node
+        if node.op_type in ("Conv", *LINEAR) and node.input[1] in constants and FLOAT_MODULES not in node.name
+    ]
+
+
+def _gains(node: onnx.NodeProto, constants: Mapping[str, tuple[int, ...]]) -> bool:
+    shape = constants[node.input[1]]
+    if node.op_type == "Conv":
+        return shape[0] >= SMALLEST_OUTPUT_CHANNELS and shape[1] >= SMALLEST_INPUT_CHANNELS
+    return math.prod(shape) >= SMALLEST_LINEAR_WEIGHTS
+
+
+def _activations(model: onnx.ModelProto, samples: list[dict[str, Any]]) -> Iterator[dict[str, NDArray[Any]]]:
+    """Every float tensor of the graph, inputs included, for each sample."""
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    given = {output.name for output in watched.graph.output}
+    floats = [v for v in model.graph.value_info if v.type.tensor_type.elem_type == onnx.TensorProto.FLOAT]
+    watched.graph.output.extend(value for value in floats if value.name not in given)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    for sample in samples:
+        yield {**sample, **dict(zip(names, session.run(names, sample), strict=True))}
+
+
+def _tensors_data(ranges: Mapping[str, _ranges.Range]) -> TensorsData:
+    data = {
+        name: TensorData(lowest=np.array(low, np.float32), highest=np.array(high, np.float32))
+        for name, (low, high) in ranges.items()
+    }
+    return TensorsData(CalibrationMethod.MinMax, data)
+
+
+def main(source: str, scheme: str, calibration: str, output: str) -> None:
+    """Quantize and write one model."""
+    samples, settings = _calibration_file.read(Path(calibration))
+    write = {
+        "static_int8": lambda: static_int8(Path(source), samples, settings),
+        "dynamic_int8": lambda: dynamic_int8(Path(source)),
+    }
+    model = _onnx_file.stripped(write[scheme]())
+    store.write_bytes(Path(output), model.SerializeToString(deterministic=True))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,118 @@
+"""TFLite files: what one says of itself, and names a person can read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+
+from l0gm_edge.backends import ModelFacts
+from l0gm_edge.core.artifact import TensorSpec
+from l0gm_edge.core.errors import RefusedInput
+
+_IDENTIFIER = b"TFL3"
+
+
+def _constants(holder: type) -> dict[int, str]:
+    """Names of a schema enumeration, by number."""
+    return {number: name for name, number in vars(holder).items() if not name.startswith("_")}
+
+
+_OPERATORS = _constants(schema.BuiltinOperator)
+_DTYPES = {number: name.lower() for number, name in _constants(schema.TensorType).items()}
+
+
+def read(path: Path) -> Any:
+    """Parse a file into the schema's ModelT object. Raises RefusedInput when it is not a whole TFLite model."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RefusedInput(f"cannot be read: {error.strerror}", where=str(path)) from error
+    if content[4:8] != _IDENTIFIER:
+        raise _refused(path, "it does not carry the TFL3 mark")
+    try:
+        model = schema.ModelT.InitFromPackedBuf(content, 0)
+    except Exception as error:  # a damaged flatbuffer fails anywhere, in any way
+        raise _refused(path, "it is damaged or cut short") from error
+    if not model.subgraphs or not model.operatorCodes or len(model.signatureDefs or ()) != 1:
+        raise _refused(path, "it needs exactly one signature, which names its inputs and outputs")
+    return model
+
+
+def pack(model: Any) -> bytes:
+    """The bytes of a ModelT object."""
+    from ai_edge_litert.tools import flatbuffer_utils  # only conversion packs; a measuring machine never does
+
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def facts(model: Any, path: Path) -> ModelFacts:
+    """Inputs and outputs in signature order, and operators of every subgraph; custom ones as `custom.Name`."""
+    signature = model.signatureDefs[0]
+    names = [_op(code) for code in model.operatorCodes]
+    used = Counter(names[operator.opcodeIndex] for graph in model.subgraphs for operator in graph.operators)
+    tensors = model.subgraphs[signature.subgraphIndex].tensors
+    return ModelFacts(
+        inputs=tuple(_spec(one, tensors[one.tensorIndex], path) for one in signature.inputs),
+        outputs=tuple(_spec(one, tensors[one.tensorIndex], path) for one in signature.outputs),
+        ops=dict(sorted(used.items())),
+    )
+
+
+def rename(model: Any) -> None:
+    """Name tensors after the torch modules they came from (`image.body.0`), inputs and outputs after the signature.
+
+    The converter's names spell out every class on the way; in a small model they are a tenth of the file. Names stay
+    unique, which quantization relies on.
+    """
+    for signature in model.signatureDefs:
+        if len(signature.outputs) == 1:
+            signature.outputs[0].name = b"logits"
+    ports = {
+        (signature.subgraphIndex, one.tensorIndex): one.name.decode()
+        for signature in model.signatureDefs
+        for one in (*signature.inputs, *signature.outputs)
+    }
+    for number, graph in enumerate(model.subgraphs):
+        taken = Counter(ports.values())
+        for index, tensor in enumerate(graph.tensors):
+            name = _module(tensor.name.decode(errors="replace")) or "tensor"
+            taken[name] += 1
+            unique = name if taken[name] == 1 else f"{name}#{taken[name]}"
+            tensor.name = ports.get((number, index), unique).encode()
+
+
+def is_constant(model: Any, tensor: Any) -> bool:
+    """Whether a tensor's values stand in the file."""
+    return model.buffers[tensor.buffer].data is not None and len(model.buffers[tensor.buffer].data) > 0
+
+
+def _module(name: str) -> str:
+    """`m.Net/m.Moe_moe/torch.nn.modules.linear.Linear_router;2` -> `moe.router`; the root carries no attribute."""
+    path = name.split(";", 1)[0]
+    if "/" not in path:
+        return path
+    attributes = (part.rpartition(".")[2].partition("_")[2] for part in path.split("/"))
+    return ".".join(attribute for attribute in attributes if attribute)
+
+
+def _op(code: Any) -> str:
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    if number == schema.BuiltinOperator.CUSTOM:
+        return f"custom.{(code.customCode or b'?').decode(errors='replace')}"
+    return _OPERATORS.get(number, f"unknown.{number}")
+
+
+def _spec(named: Any, tensor: Any, path: Path) -> TensorSpec:
+    signature = tensor.shapeSignature
+    if tensor.shape is None or (signature is not None and any(size < 0 for size in signature)):
+        raise _refused(path, f"tensor {named.name.decode()} has no fixed shape")
+    return TensorSpec(
+        name=named.name.decode(), shape=tuple(int(size) for size in tensor.shape), dtype=_DTYPES[tensor.type]
+    )
+
+
+def _refused(path: Path, why: str) -> RefusedInput:
+    return RefusedInput(f"not a TFLite model that can be used: {why}", where=str(path), allowed="a whole .tflite file")

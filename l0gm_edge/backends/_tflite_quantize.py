@@ -1,0 +1,127 @@
+"""Child process: fp32 TFLite -> fp16 or int8. Arguments: SOURCE SCHEME CALIBRATION OUTPUT."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from ai_edge_quantizer.qtyping import (
+    ComputePrecision,
+    OpQuantizationConfig,
+    QuantGranularity,
+    TensorDataType,
+    TensorQuantizationConfig,
+)
+from ai_edge_quantizer.qtyping import TFLOperationName as Op
+from ai_edge_quantizer.quantizer import AlgorithmName, Quantizer
+from numpy.typing import NDArray
+
+from l0gm_edge.backends import Samples, _calibration_file, _ranges, _tflite_file
+from l0gm_edge.core import store
+from l0gm_edge.core.recipe import Quantize
+
+EVERYWHERE = ".*"
+ROUTER = ".*router.*"  # a rounding error there changes which experts answer
+# The operators XNNPACK runs faster in 8 bits. Others stay float: in int8 some leave XNNPACK, and none got faster.
+# Padding goes along, because it stands between two convolutions.
+CONVOLUTIONS = (Op.CONV_2D, Op.DEPTHWISE_CONV_2D, Op.CONV_2D_TRANSPOSE, Op.PAD)
+LINEAR = (Op.FULLY_CONNECTED, Op.BATCH_MATMUL)
+# One scale a layer for linear layers: older runtimes give silently wrong answers for one a channel, and the scales of
+# a small model take a fifth of its file.
+A_LAYER, A_CHANNEL = QuantGranularity.TENSORWISE, QuantGranularity.CHANNELWISE
+
+
+def fp16(quantizer: Quantizer) -> None:
+    """Weights in 16-bit floats."""
+    config = OpQuantizationConfig(
+        weight_tensor_config=TensorQuantizationConfig(num_bits=16, dtype=TensorDataType.FLOAT),
+        compute_precision=ComputePrecision.FLOAT,
+        explicit_dequantize=True,
+    )
+    for op in (Op.CONV_2D, Op.DEPTHWISE_CONV_2D, Op.CONV_2D_TRANSPOSE, Op.FULLY_CONNECTED, Op.EMBEDDING_LOOKUP):
+        quantizer.update_quantization_recipe(EVERYWHERE, op, config, AlgorithmName.FLOAT_CASTING)
+
+
+def dynamic_int8(quantizer: Quantizer) -> None:
+    """Int8 weights; activations quantized as they come. Depthwise convolutions stay float: they would leave XNNPACK."""
+    _dynamic_linear(quantizer)
+    quantizer.add_dynamic_config(EVERYWHERE, Op.CONV_2D, 8, A_CHANNEL)
+
+
+def static_int8(quantizer: Quantizer) -> None:
+    """Int8 weights and activations in everything heavy."""
+    _static_convolutions(quantizer)
+    for op in LINEAR:
+        quantizer.add_static_config(EVERYWHERE, op, 8, 8, A_LAYER)
+    quantizer.add_dynamic_config(EVERYWHERE, Op.EMBEDDING_LOOKUP, 8, A_LAYER)
+    quantizer.update_quantization_recipe(ROUTER, Op.FULLY_CONNECTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
+
+
+def mixed_int8(quantizer: Quantizer) -> None:
+    """Static where the time goes in a convolutional network, dynamic where its accuracy is lost."""
+    _static_convolutions(quantizer)
+    _dynamic_linear(quantizer)
+
+
+def _static_convolutions(quantizer: Quantizer) -> None:
+    for op in CONVOLUTIONS:
+        quantizer.add_static_config(EVERYWHERE, op, 8, 8, A_CHANNEL)
+
+
+def _dynamic_linear(quantizer: Quantizer) -> None:
+    for op in (Op.FULLY_CONNECTED, Op.EMBEDDING_LOOKUP):
+        quantizer.add_dynamic_config(EVERYWHERE, op, 8, A_LAYER)
+
+
+def ranges(source: Path, calibration: Samples, settings: Quantize) -> dict[str, dict[str, NDArray[np.float32]]]:
+    """The range of every float activation, in the quantizer's form.
+
+    The quantizer's own calibration follows a moving average of the extremes, which clips: 11 dB against 28 here.
+    """
+    samples = _calibration_file.rows(calibration)
+    found = _ranges.observe(_activations(source, samples), len(samples), settings)
+    return {name: {"min": _scalar(low), "max": _scalar(high)} for name, (low, high) in found.items()}
+
+
+def _activations(source: Path, samples: list[dict[str, Any]]) -> Iterator[dict[str, NDArray[Any]]]:
+    """Every float tensor that is not a constant, inputs included, for each sample."""
+    model = _tflite_file.read(source)
+    signature = model.signatureDefs[0]
+    constants = {one.name.decode() for one in model.subgraphs[0].tensors if _tflite_file.is_constant(model, one)}
+    interpreter = Interpreter(
+        str(source),
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    interpreter.allocate_tensors()
+    details = interpreter.get_tensor_details()
+    watched = {one["name"]: one["index"] for one in details if one["dtype"] == np.float32}
+    for sample in samples:
+        for one in signature.inputs:
+            interpreter.set_tensor(one.tensorIndex, sample[one.name.decode()])
+        interpreter.invoke()
+        yield {name: interpreter.get_tensor(index) for name, index in watched.items() if name not in constants}
+
+
+def _scalar(value: float) -> NDArray[np.float32]:
+    return np.array([[value]], np.float32)
+
+
+def main(source: str, scheme: str, calibration: str, output: str) -> None:
+    """Quantize and write one model."""
+    set_up = {"fp16": fp16, "dynamic_int8": dynamic_int8, "static_int8": static_int8, "mixed_int8": mixed_int8}
+    quantizer = Quantizer(source)
+    set_up[scheme](quantizer)
+    needed = ranges(Path(source), *_calibration_file.read(Path(calibration))) if quantizer.need_calibration else None
+    content = quantizer.quantize(needed).quantized_model
+    if content is None:
+        raise RuntimeError("the quantizer returned no model")
+    store.write_bytes(Path(output), bytes(content))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

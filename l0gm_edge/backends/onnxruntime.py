@@ -1,0 +1,56 @@
+"""ONNX Runtime: .onnx files for its CPU kernels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from l0gm_edge.backends import ModelFacts, Samples, _calibration_file, _child
+from l0gm_edge.core.recipe import Quantize
+
+EXTRA = "onnx"
+SUFFIX = ".onnx"
+SCHEMES = {
+    "fp32": "32-bit floats throughout",
+    "static_int8": "8-bit weights and activations in the convolutions and large linear layers, where int8 is faster",
+    "dynamic_int8": "8-bit weights in linear layers, activations quantized as they come; a smaller file, rarely faster",
+}
+
+
+def convert(program: Path, output: Path) -> None:
+    """Convert a torch.export program to fp32 ONNX, graph simplified, inputs named as the model's arguments.
+
+    Raises MissingExtra or ExportFailed.
+    """
+    _require("export to ONNX")
+    _child.run("l0gm_edge.backends._onnx_convert", program, output, purpose="the conversion to ONNX")
+
+
+def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path) -> None:
+    """Write an fp32 ONNX file in another of `SCHEMES`. Raises DataError, MissingExtra or ExportFailed."""
+    _require("quantization for ONNX Runtime")
+    _calibration_file.require_fit(calibration, inspect(source))
+    with TemporaryDirectory(prefix="l0gm-edge-") as folder:
+        samples = Path(folder) / "calibration.npz"
+        _calibration_file.write(samples, calibration, settings)
+        _child.run(
+            "l0gm_edge.backends._onnx_quantize",
+            source,
+            scheme,
+            samples,
+            output,
+            purpose=f"quantization to {scheme} for ONNX Runtime",
+        )
+
+
+def inspect(model: Path) -> ModelFacts:
+    """Inputs, outputs and operators of an ONNX file; weights stored outside it are not read. Raises RefusedInput."""
+    _child.require("onnx", "onnx", "reading an .onnx file")
+    from l0gm_edge.backends import _onnx_file  # imports onnx
+
+    return _onnx_file.facts(model)
+
+
+def _require(purpose: str) -> None:
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        _child.require(package, "onnx", purpose)

@@ -1,0 +1,53 @@
+"""TFLite: .tflite files for LiteRT and the older TFLite runtimes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from l0gm_edge.backends import ModelFacts, Samples, _calibration_file, _child
+from l0gm_edge.core.recipe import Quantize
+
+EXTRA = "tflite"
+SUFFIX = ".tflite"
+SCHEMES = {
+    "fp32": "32-bit floats throughout",
+    "fp16": "16-bit weights, computed in 32-bit floats (16-bit on GPUs); half the file",
+    "dynamic_int8": "8-bit weights, activations quantized as they come; needs no calibration",
+    "static_int8": "8-bit weights and activations in convolutions and linear layers, float elsewhere",
+    "mixed_int8": "static in convolutions, dynamic in linear layers: nearly as fast, more accurate",
+}
+
+
+def convert(program: Path, output: Path) -> None:
+    """Convert a torch.export program to fp32 TFLite, inputs named as the model's arguments.
+
+    Raises MissingExtra or ExportFailed.
+    """
+    _child.require("litert_torch", "tflite", "conversion to TFLite")
+    _child.run("l0gm_edge.backends._tflite_convert", program, output, purpose="the conversion to TFLite")
+
+
+def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path) -> None:
+    """Write an fp32 TFLite file in another of `SCHEMES`. Raises DataError, MissingExtra or ExportFailed."""
+    _child.require("ai_edge_quantizer", "tflite", "quantization for TFLite")
+    _calibration_file.require_fit(calibration, inspect(source))
+    with TemporaryDirectory(prefix="l0gm-edge-") as folder:
+        samples = Path(folder) / "calibration.npz"
+        _calibration_file.write(samples, calibration, settings)
+        _child.run(
+            "l0gm_edge.backends._tflite_quantize",
+            source,
+            scheme,
+            samples,
+            output,
+            purpose=f"quantization to {scheme} for TFLite",
+        )
+
+
+def inspect(model: Path) -> ModelFacts:
+    """Inputs, outputs and operators of a TFLite file, without running it. Raises RefusedInput."""
+    _child.require("ai_edge_litert", "tflite-runtime", "reading a .tflite file")
+    from l0gm_edge.backends import _tflite_file  # imports ai_edge_litert
+
+    return _tflite_file.facts(_tflite_file.read(model), model)

@@ -1,0 +1,1 @@
+"""The bundle: what a person ships. Model files, samples with expected outputs, a consumer, the report, and digests."""

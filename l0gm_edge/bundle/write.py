@@ -1,0 +1,145 @@
+"""Writing a bundle. The same contents give the same bytes, reports aside."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l0gm_edge.bundle.manifest import MANIFEST, File, Manifest, Model
+from l0gm_edge.core import store
+from l0gm_edge.core.artifact import Artifact
+from l0gm_edge.core.errors import DataError, RefusedInput
+from l0gm_edge.core.hardware import HardwareProfile
+from l0gm_edge.core.recipe import Recipe
+
+Floats = NDArray[np.float32]
+SAMPLES = "samples/inputs.npz"
+CONSUMER = "consume.py"
+# The same file in the same runtime differs only by the processor's arithmetic; a rounding that falls the other way
+# moves integer arithmetic by whole steps.
+TOLERANCE = {"fp32": 1e-4, "fp16": 1e-2}
+INTEGER_TOLERANCE = 5e-2
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """One chosen model: its record, its file, its temperature, and its device's logits (n, classes) for the samples."""
+
+    artifact: Artifact
+    source: Path
+    temperature: float
+    expected: Floats
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything a bundle is made from. `samples[input]` is (n, *shape); `reports` is text by file name."""
+
+    recipe: Recipe
+    hardware: HardwareProfile
+    labels: Sequence[str]
+    preprocess: str
+    samples: Mapping[str, Floats]
+    models: Sequence[Shipped]
+    reports: Mapping[str, str]
+
+
+def write(contents: Contents, folder: Path) -> Manifest:
+    """Write a bundle into a folder, the manifest last.
+
+    Raises RefusedInput when there is no model, DataError when samples do not fit a model, IntegrityError when a model
+    file is not the one its record tells of, StorageFailed.
+    """
+    if not contents.models:
+        raise RefusedInput("no artifact was chosen, so there is nothing to ship", todo="see the report's verdicts")
+    count = _sample_count(contents)
+    with store.storage_errors(folder):
+        for left_over in folder.rglob(".*.tmp"):  # of a run that was killed while writing
+            left_over.unlink()
+        files = {SAMPLES: _put(folder, SAMPLES, _npz(contents.samples))}
+        files[CONSUMER] = _put(folder, CONSUMER, Path(__file__).with_name(CONSUMER).read_bytes())
+        for shipped in contents.models:
+            store.require_digest(shipped.source, shipped.artifact.sha256)
+            files[_model_path(shipped)] = _put(folder, _model_path(shipped), shipped.source.read_bytes())
+            files[_expected_path(shipped)] = _put(folder, _expected_path(shipped), _npy(shipped.expected))
+        reports = {name: _put(folder, name, text.encode()) for name, text in contents.reports.items()}
+        unsigned = Manifest(
+            name=contents.recipe.name,
+            bundle_sha256="",
+            recipe=contents.recipe,
+            hardware=contents.hardware,
+            labels=tuple(contents.labels),
+            preprocess=contents.preprocess,
+            samples=SAMPLES,
+            sample_count=count,
+            models=tuple(_model(shipped) for shipped in contents.models),
+            files=dict(sorted(files.items())),
+            reports=dict(sorted(reports.items())),
+        )
+        manifest = unsigned.model_copy(update={"bundle_sha256": unsigned.contents_sha256})
+        store.write_text(folder / MANIFEST, manifest.text())
+    return manifest
+
+
+def _sample_count(contents: Contents) -> int:
+    lengths = {len(values) for values in contents.samples.values()}
+    lengths |= {len(shipped.expected) for shipped in contents.models}
+    if len(lengths) != 1 or lengths == {0}:
+        raise DataError(f"samples and expected outputs have lengths {sorted(lengths)}", allowed="one length, above 0")
+    for shipped in contents.models:
+        for spec in shipped.artifact.inputs:
+            found = contents.samples[spec.name].shape[1:] if spec.name in contents.samples else None
+            if found != spec.shape[1:]:
+                raise DataError(
+                    f"the samples of input {spec.name} have shape {found}",
+                    where=shipped.artifact.name,
+                    allowed=f"{spec.shape[1:]}, as the model takes them",
+                )
+    return lengths.pop()
+
+
+def _model(shipped: Shipped) -> Model:
+    artifact = shipped.artifact
+    return Model(
+        name=artifact.name,
+        runtime=artifact.runtime,
+        scheme=artifact.scheme,
+        path=_model_path(shipped),
+        inputs=artifact.inputs,
+        outputs=artifact.outputs,
+        temperature=shipped.temperature,
+        expected=_expected_path(shipped),
+        tolerance=TOLERANCE.get(artifact.scheme, INTEGER_TOLERANCE),
+        tools=artifact.tools,
+    )
+
+
+def _model_path(shipped: Shipped) -> str:
+    return f"models/{shipped.artifact.name}{shipped.source.suffix}"
+
+
+def _expected_path(shipped: Shipped) -> str:
+    return f"samples/expected-{shipped.artifact.name}.npy"
+
+
+def _put(folder: Path, name: str, content: bytes) -> File:
+    store.write_bytes(folder / name, content)
+    return File(sha256=store.file_sha256(folder / name), bytes=len(content))
+
+
+def _npy(values: Floats) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _npz(samples: Mapping[str, Floats]) -> bytes:
+    """Numpy stores members uncompressed and with a fixed date, so equal arrays give equal bytes."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **{name: samples[name] for name in sorted(samples)})
+    return buffer.getvalue()

@@ -1,0 +1,27 @@
+"""What stands in the file: no operator outside the runtime's own set, no gate or mask left behind."""
+
+from __future__ import annotations
+
+from l0gm_edge.core.artifact import Role
+from l0gm_edge.core.evidence import Evidence, Measured
+from l0gm_edge.core.verdict import Status, Verdict
+
+
+def check(evidence: Evidence) -> tuple[Verdict, ...]:
+    """A verdict per compressed artifact."""
+    return tuple(_verdict(one) for one in evidence.of_role(Role.COMPRESSED))
+
+
+def _verdict(one: Measured) -> Verdict:
+    problems = one.artifact.problems
+    clean = "every operator is the runtime's own, and none is left over from gates"
+    return Verdict(
+        check="operators",
+        artifact=one.artifact.name,
+        status=Status.FAIL if problems else Status.PASS,
+        value=float(len(problems)),
+        limit=0.0,
+        unit="problems",
+        reason="; ".join(problems) or clean,
+        evidence=(one.artifact.sha256,),
+    )

@@ -1,0 +1,38 @@
+"""Looking inside model files. Each public file of this folder does so for the runtime it is named after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l0gm_edge.core import plugins
+
+Floats = NDArray[np.float32]
+
+
+class Tensor(NamedTuple):
+    """What one layer gave: `values` is (n, ...), one row an input row; integers are dequantized."""
+
+    layer: str
+    values: Floats
+
+
+class TensorReader(Protocol):
+    """What a file of this folder defines."""
+
+    def tensors(self, model: Path, inputs: Mapping[str, Floats]) -> dict[str, Tensor]:
+        """Every float or quantized tensor by name, in the order of computing; `inputs[name]` is (n, *shape)."""
+
+
+def names() -> tuple[str, ...]:
+    """The runtimes whose files can be looked into, sorted."""
+    return plugins.names(__name__)
+
+
+def plugin(runtime: str) -> TensorReader:
+    """The reader for a runtime's files. Raises RecipeError when there is none."""
+    return cast(TensorReader, plugins.load(__name__, runtime))

@@ -1,0 +1,46 @@
+"""Every tensor of an ONNX model: each node's output is made an output of the graph, and nothing is fused.
+
+A quantized tensor is read after its QuantizeLinear and DequantizeLinear, which also stand for a Relu that the quantizer
+took out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from l0gm_edge.check.tensors import Floats, Tensor
+
+
+def tensors(model: Path, inputs: Mapping[str, Floats]) -> dict[str, Tensor]:
+    """As `TensorReader.tensors`; a layer's name is its node's, or else its operator's."""
+    import onnx
+    import onnxruntime
+
+    opened = onnx.load(model)
+    layer = {output: node.name or node.op_type for node in opened.graph.node for output in node.output if output}
+    given = {output.name for output in opened.graph.output}
+    opened.graph.output.extend(onnx.ValueInfoProto(name=name) for name in layer if name not in given)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(opened.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    names = list(layer)
+    count = len(next(iter(inputs.values())))
+    rows = [session.run(names, {key: values[i : i + 1] for key, values in inputs.items()}) for i in range(count)]
+    found = {name: np.stack(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+    after = _dequantized(opened)
+    return {
+        name: Tensor(layer[name], found[after.get(name, name)])
+        for name, values in found.items()
+        if values.dtype == np.float32
+    }
+
+
+def _dequantized(model: Any) -> dict[str, str]:
+    """For each tensor that is quantized and dequantized again, the name it then has."""
+    read_by = {node.input[0]: node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
+    quantized = {node.input[0]: node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+    return {name: read_by[codes] for name, codes in quantized.items() if codes in read_by}

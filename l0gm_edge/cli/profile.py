@@ -1,0 +1,49 @@
+"""`l0gm-edge profile`: time any model file on a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from l0gm_edge.cli._output import json_option, listener, print_json
+
+
+@click.command("profile", short_help="Time any .onnx or .tflite file on a device.")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--hardware", "profile", required=True, help="Hardware profile: a shipped name or a path.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of one inference (default: the profile's).")
+@click.option("--processes", type=click.IntRange(min=1), default=3, show_default=True, help="Fresh processes.")
+@click.option(
+    "--runs", type=click.IntRange(min=1), default=250, show_default=True, help="Timed runs in each, rounded up to tens."
+)
+@click.option("--layers", is_flag=True, help="Also time every operator.")
+@json_option
+def command(
+    model: Path, profile: str, threads: int | None, processes: int, runs: int, layers: bool, as_json: bool
+) -> None:
+    """Time MODEL with random inputs of its declared shapes (free axes as 1), in fresh processes without torch."""
+    from l0gm_edge import devices
+    from l0gm_edge.core import load
+    from l0gm_edge.core.recipe import Measure
+    from l0gm_edge.measure.single import profile_model, runtime_of
+
+    hardware = load.hardware(profile)
+    runtime_of(model, hardware)  # refused before anything is started
+    settings = Measure(processes=processes, blocks=-(-runs // 10), runs_per_block=min(runs, 10))
+    with devices.plugin(hardware.transport.kind).connect(hardware) as device, listener(as_json=as_json) as progress:
+        found = profile_model(
+            device,
+            hardware,
+            model,
+            threads=threads or hardware.threads,
+            with_layers=layers,
+            settings=settings,
+            progress=progress,
+        )
+    if as_json:
+        print_json(found)
+    else:
+        from l0gm_edge.cli._profile_table import show
+
+        show(found)

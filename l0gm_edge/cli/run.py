@@ -1,0 +1,36 @@
+"""`l0gm-edge run`: the whole road, from a recipe to a report and a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from l0gm_edge.cli._output import json_option, listener
+from l0gm_edge.cli._summary import tell_report
+
+
+@click.command("run", short_help="Walk the whole road: from a recipe to report and bundle.")
+@click.argument("recipe")
+@click.option("--hardware", "profile", required=True, metavar="PROFILE", help="A shipped profile's name, or a path.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder  [default: runs/NAME].")
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the prepared data sets.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a recipe key; may repeat.")
+@json_option
+def command(
+    recipe: str, profile: str, out: Path | None, data_dir: Path | None, overrides: tuple[str, ...], as_json: bool
+) -> int:
+    """Learn, cut, quantize, compile, measure and check RECIPE for a device.
+
+    RECIPE is a shipped recipe's name or a path. Stages that are finished and unchanged are reused; an interrupted run
+    goes on where it stopped.
+    """
+    from l0gm_edge.core import load
+
+    what, device = load.recipe(recipe, overrides), load.hardware(profile)
+    folder = out or Path("runs") / what.name
+    from l0gm_edge.pipeline import run  # after the refusals: it brings torch
+
+    with listener(as_json=as_json) as progress:
+        report = run(what, device, folder, data_dir, progress)
+    return tell_report(report, folder, as_json=as_json)

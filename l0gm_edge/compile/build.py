@@ -1,0 +1,85 @@
+"""One program into the files that a hardware profile asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from l0gm_edge import backends
+from l0gm_edge.backends import Samples
+from l0gm_edge.core import environment, plugins, store
+from l0gm_edge.core.artifact import Artifact, Role
+from l0gm_edge.core.errors import RecipeError
+from l0gm_edge.core.hardware import HardwareProfile, Runtime
+from l0gm_edge.core.recipe import Quantize
+
+FLOAT = "fp32"
+
+
+def build(
+    program: Path,
+    role: Role,
+    profile: HardwareProfile,
+    calibration: Samples,
+    settings: Quantize,
+    recipe_sha256: str,
+    folder: Path,
+) -> tuple[Artifact, ...]:
+    """Compile a program for each runtime of the profile into `folder`: fp32 always, then the profile's schemes.
+
+    Only the compressed model is quantized; the dense reference and the floor stay fp32. `calibration` is (n, *shape)
+    a named input. Raises RecipeError before any work for a scheme that a runtime does not have, and what the backends
+    raise: MissingExtra, ExportFailed, DataError.
+    """
+    require_schemes(profile)
+    made: list[Artifact] = []
+    for runtime in profile.runtimes:
+        backend = backends.plugin(runtime.name)
+        plain = folder / f"{_name(role, runtime, FLOAT)}{backend.SUFFIX}"
+        backend.convert(program, plain)
+        made.append(_artifact(plain, role, runtime, FLOAT, program, recipe_sha256))
+        for scheme in _schemes(runtime) if role is Role.COMPRESSED else ():
+            output = folder / f"{_name(role, runtime, scheme)}{backend.SUFFIX}"
+            backend.quantize(plain, scheme, calibration, settings, output)
+            made.append(_artifact(output, role, runtime, scheme, plain, recipe_sha256))
+    return tuple(made)
+
+
+def require_schemes(profile: HardwareProfile) -> None:
+    """Raise RecipeError, with the list and the nearest name, for a scheme that its runtime does not have."""
+    for index, runtime in enumerate(profile.runtimes):
+        known = tuple(backends.plugin(runtime.name).SCHEMES)
+        for scheme in runtime.schemes:
+            if scheme not in known:
+                raise RecipeError(
+                    f"runtimes[{index}].schemes: {runtime.name} has no scheme '{scheme}'"
+                    + plugins.nearest(scheme, known),
+                    where=f"hardware profile {profile.name}",
+                    allowed=", ".join(known),
+                )
+
+
+def _schemes(runtime: Runtime) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(scheme for scheme in runtime.schemes if scheme != FLOAT))
+
+
+def _name(role: Role, runtime: Runtime, scheme: str) -> str:
+    return f"{role}-{runtime.name}-{scheme}"
+
+
+def _artifact(path: Path, role: Role, runtime: Runtime, scheme: str, parent: Path, recipe_sha256: str) -> Artifact:
+    facts = backends.plugin(runtime.name).inspect(path)
+    return Artifact(
+        name=_name(role, runtime, scheme),
+        role=role,
+        runtime=runtime.name,
+        scheme=scheme,
+        path=path.name,
+        sha256=store.file_sha256(path),
+        size_bytes=path.stat().st_size,
+        inputs=facts.inputs,
+        outputs=facts.outputs,
+        parent_sha256=store.file_sha256(parent),
+        recipe_sha256=recipe_sha256,
+        tools=environment.tool_versions(),
+        ops=facts.ops,
+    )

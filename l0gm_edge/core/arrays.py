@@ -1,0 +1,26 @@
+"""Named arrays on disk: .npz without pickles, written atomically, the same bytes for the same arrays."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l0gm_edge.core import store
+
+
+def write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays by name."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    store.write_bytes(path, buffer.getvalue())
+
+
+def read(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Read arrays by name."""
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}

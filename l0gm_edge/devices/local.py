@@ -1,0 +1,100 @@
+"""This machine as the device: a temporary work folder, and processes of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+from l0gm_edge.core.errors import DeviceFailed
+from l0gm_edge.core.hardware import HardwareProfile
+from l0gm_edge.devices import CommandResult, Outcome
+
+
+@contextmanager
+def connect(profile: HardwareProfile) -> Iterator[LocalDevice]:
+    """This machine, in a new work folder that is removed at the end. Raises DeviceFailed when none can be made."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f"l0gm-edge-{profile.name}-"))
+    except OSError as error:
+        raise DeviceFailed(f"cannot make a work folder: {error}", where=tempfile.gettempdir()) from error
+    try:
+        yield LocalDevice(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class LocalDevice:
+    """An open work folder on this machine; conforms to `devices.Device`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, local: Path, remote: str) -> None:
+        """Copy a file into the work folder. Raises DeviceFailed."""
+        _copy(local, self._inside(remote))
+
+    def get(self, remote: str, local: Path) -> None:
+        """Copy a file out of the work folder. Raises DeviceFailed."""
+        _copy(self._inside(remote), local)
+
+    def run(self, command: Sequence[str], timeout_s: float) -> CommandResult:
+        """Run a command in the work folder; after `timeout_s` seconds it is killed with all its children."""
+        try:
+            process = subprocess.Popen(
+                list(command),
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+        except OSError as error:
+            return CommandResult(outcome=Outcome.COMMAND_FAILED, status=None, stdout="", stderr=str(error))
+        try:
+            stdout, stderr = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            _kill_group(process)
+            stdout, stderr = process.communicate()
+            return CommandResult(outcome=Outcome.TIMEOUT, status=None, stdout=stdout, stderr=stderr)
+        except BaseException:  # Ctrl-C does not reach a session of its own: nothing may outlive us
+            _kill_group(process)
+            process.communicate()
+            raise
+        outcome = Outcome.OK if process.returncode == 0 else Outcome.COMMAND_FAILED
+        return CommandResult(outcome=outcome, status=process.returncode, stdout=stdout, stderr=stderr)
+
+    def python(self) -> str:
+        """The Python that runs this program."""
+        return sys.executable
+
+    def _inside(self, remote: str) -> Path:
+        path = PurePosixPath(remote)
+        if path.is_absolute() or ".." in path.parts:
+            raise DeviceFailed(
+                f"'{remote}' lies outside the device's work folder", allowed="a relative path without .."
+            )
+        return self._folder / path
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    except OSError as error:
+        raise DeviceFailed(
+            f"cannot copy {source.name}: {error.strerror or error}", where=str(error.filename or target)
+        ) from error
+
+
+def _kill_group(process: subprocess.Popen[str]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

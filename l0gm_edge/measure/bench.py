@@ -1,0 +1,140 @@
+"""Measures artifacts on a device: interleaved latency, outputs of whole sets, load time, memory, operator times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from l0gm_edge.core import environment
+from l0gm_edge.core.artifact import Artifact, Role
+from l0gm_edge.core.hardware import Execution, HardwareProfile
+from l0gm_edge.core.measurement import Measurement
+from l0gm_edge.core.progress import Progress, Silent
+from l0gm_edge.core.recipe import Measure
+from l0gm_edge.core.store import file_sha256, require_digest
+from l0gm_edge.devices import Device
+from l0gm_edge.measure import conditions, job, layers, tasks
+from l0gm_edge.measure.conditions import State
+from l0gm_edge.measure.job import Arrays, ModelFile, ModelResult
+from l0gm_edge.measure.layers import OperatorTimes
+from l0gm_edge.measure.tasks import Timing
+
+SILENT = Silent()
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What one visit to a device brought back, by artifact name; what was not measured is absent."""
+
+    session: str
+    before: State
+    after: State
+    times: Mapping[str, Timing]
+    weights: Mapping[str, ModelResult]
+    answers: Mapping[str, ModelResult]
+    operators: Mapping[str, OperatorTimes]
+
+
+def measure(
+    device: Device,
+    profile: HardwareProfile,
+    artifacts: Sequence[tuple[Artifact, Path]],
+    inputs: Mapping[str, Arrays],
+    settings: Measure,
+    folder: Path,
+    progress: Progress = SILENT,
+) -> tuple[Measurement, ...]:
+    """Measure every artifact, all latencies interleaved in one session, in the order given.
+
+    `inputs[split]` holds (n, *shape) arrays by input name; each model's outputs, (n, classes) float32, are written
+    under `folder` as `<artifact>-<split>.npy`. An artifact of Role.FLOOR is timed and weighed only, and off real
+    hardware nothing is timed or weighed. Raises DeviceFailed with the agent's own message, or when what came back
+    cannot be true.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    visit = _visit(device, profile, artifacts, inputs, settings, folder, progress)
+    for name in visit.answers:
+        for split, arrays in inputs.items():
+            tasks.read_outputs(tasks.outputs_path(folder, name, split), rows=len(next(iter(arrays.values()))))
+    for name, found in visit.operators.items():
+        if found.unavailable:
+            progress.note(f"{name}: no operator times ({found.unavailable})")
+    return tuple(_measurement(one, profile, visit, tuple(inputs), folder) for one, _ in artifacts)
+
+
+def _visit(
+    device: Device,
+    profile: HardwareProfile,
+    artifacts: Sequence[tuple[Artifact, Path]],
+    inputs: Mapping[str, Arrays],
+    settings: Measure,
+    folder: Path,
+    progress: Progress,
+) -> Visit:
+    on_hardware = profile.execution is Execution.HARDWARE
+    job.put_programs(device)
+    models = {one.name: _placed(device, profile, one, path) for one, path in artifacts}
+    timed = [models[one.name] for one, _ in artifacts] if on_hardware else []
+    asked = [models[one.name] for one, _ in artifacts if one.role is not Role.FLOOR or not on_hardware]
+    sets = tasks.put_sets(device, inputs)
+    rotated = tasks.put_sets(device, {"samples": tasks.samples(next(iter(inputs.values())))})
+
+    times: dict[str, Timing] = {}
+    weights: dict[str, ModelResult] = {}
+    operators: dict[str, OperatorTimes] = {}
+    steps = settings.processes + len(timed) + len(asked) + 1 if timed else 1
+    with progress.task("on the device", steps) as task:
+        before = conditions.read(device)
+        if timed:
+            times = tasks.time_interleaved(device, timed, rotated, settings, task.advance)
+        after = conditions.read(device)
+        for model in timed:
+            weights[model.name] = tasks.weigh(device, model, rotated)
+            task.advance()
+        answers = {one.name: one for one in tasks.ask(device, asked, sets, folder)}
+        task.advance()
+        for model in asked if timed else ():
+            operators[model.name] = layers.measure(device, model)
+            task.advance()
+    return Visit(uuid4().hex, before, after, times, weights, answers, operators)
+
+
+def _placed(device: Device, profile: HardwareProfile, artifact: Artifact, path: Path) -> ModelFile:
+    require_digest(path, artifact.sha256)
+    return tasks.put_model(device, artifact.name, artifact.runtime, profile.threads, path)
+
+
+def _measurement(
+    artifact: Artifact, profile: HardwareProfile, visit: Visit, splits: tuple[str, ...], folder: Path
+) -> Measurement:
+    name = artifact.name
+    timing, weight = visit.times.get(name, Timing()), visit.weights.get(name)
+    operators = visit.operators.get(name, OperatorTimes())
+    paths = {split: tasks.outputs_path(folder, name, split) for split in splits if name in visit.answers}
+    commit, dirty = environment.commit()
+    return Measurement(
+        artifact=name,
+        artifact_sha256=artifact.sha256,
+        hardware=profile.name,
+        execution=profile.execution,
+        runtime=artifact.runtime,
+        runtime_version=(weight or visit.answers[name]).runtime_version,
+        threads=profile.threads,
+        machine=visit.before.machine,
+        session=visit.session,
+        warmup_runs=sum(timing.warmup_runs),
+        blocks=timing.blocks,
+        load_ns=weight.load_ns if weight else (),
+        peak_memory_bytes=weight.peak_memory_bytes if weight else None,
+        layers=operators.layers,
+        fallback_ops=operators.fallback_ops,
+        conditions_before=visit.before.conditions,
+        conditions_after=visit.after.conditions,
+        outputs={split: path.name for split, path in paths.items()},
+        outputs_sha256={split: file_sha256(path) for split, path in paths.items()},
+        time=visit.before.conditions.time,
+        commit=commit,
+        dirty=dirty,
+    )

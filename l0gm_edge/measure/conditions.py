@@ -1,0 +1,52 @@
+"""The device's own account of what it is and in which state, and what in it should make a reader careful."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from l0gm_edge.core.errors import DeviceFailed
+from l0gm_edge.core.hardware import HardwareProfile
+from l0gm_edge.core.measurement import Conditions
+from l0gm_edge.core.value import Value
+from l0gm_edge.devices import Device, Outcome
+from l0gm_edge.measure.job import why
+
+TIMEOUT_S = 60.0
+BUSY_LOAD_PER_CORE = 0.5
+CLOCK_DROP = 0.1
+
+
+class State(Value):
+    """The device at one moment: `machine` does not change, `conditions` do."""
+
+    machine: dict[str, str]
+    conditions: Conditions
+
+
+def read(device: Device) -> State:
+    """Ask the device. Raises DeviceFailed when it does not answer."""
+    ended = device.run([device.python(), "conditions.py"], TIMEOUT_S)
+    if ended.outcome is not Outcome.OK:
+        raise DeviceFailed(f"the device does not tell its state: {why(ended)}")
+    try:
+        return State.model_validate_json(ended.stdout)
+    except ValidationError as error:
+        raise DeviceFailed("the device's account of its state makes no sense", where=ended.stdout[:200]) from error
+
+
+def warnings(before: State, after: State, profile: HardwareProfile) -> tuple[str, ...]:
+    """What may have disturbed the timing, as sentences; what a device does not tell is not held against it."""
+    was, became = before.conditions, after.conditions
+    cores = int(before.machine.get("cores", "1"))
+    told = []
+    if was.load_1m is not None and was.load_1m > BUSY_LOAD_PER_CORE * cores:
+        told.append(f"the machine was busy before timing began: load {was.load_1m:.1f} on {cores} cores")
+    if profile.governor and was.governor and was.governor != profile.governor:
+        told.append(f"the frequency governor is {was.governor}; the profile asks for {profile.governor}")
+    if was.frequency_mhz and became.frequency_mhz and became.frequency_mhz < (1 - CLOCK_DROP) * was.frequency_mhz:
+        told.append(f"the clock fell from {was.frequency_mhz:.0f} to {became.frequency_mhz:.0f} MHz")
+    if profile.max_temperature_c and (became.temperature_c or 0) > profile.max_temperature_c:
+        told.append(
+            f"it ended at {became.temperature_c:.0f} °C, above the profile's {profile.max_temperature_c:.0f} °C"
+        )
+    return tuple(told)

@@ -1,0 +1,151 @@
+"""What the host asks of the agent on the device, and what comes back: one job, one process, one result."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
+
+from l0gm_edge.core.errors import DeviceFailed
+from l0gm_edge.core.measurement import Nanoseconds
+from l0gm_edge.core.store import write_text
+from l0gm_edge.core.value import Value
+from l0gm_edge.devices import CommandResult, Device, Outcome
+
+Arrays = Mapping[str, NDArray[np.generic]]
+
+TIMEOUT_S = 3600.0
+PROGRAMS = ("agent.py", "conditions.py", "onnxruntime_layers.py", "tflite_layers.py")
+
+
+class ModelFile(Value):
+    """A model as it lies in the device's work folder, and how to run it."""
+
+    name: str
+    path: str
+    sha256: str
+    runtime: str
+    threads: PositiveInt
+
+
+class WarmUp(Value):
+    """Windows of `window` runs until two medians in a row agree within `tolerance`, inside the other limits."""
+
+    window: PositiveInt = 10
+    min_runs: PositiveInt = 20
+    max_runs: PositiveInt = 2000
+    max_seconds: float = 2.0
+    tolerance: float = 0.02
+
+
+class Job(Value):
+    """Work for one agent process, named once in a work folder: `inputs` maps a set's name to its .npz there."""
+
+    name: str
+    models: tuple[ModelFile, ...]
+    inputs: dict[str, str] = Field(default_factory=dict)
+    seed: int = 0
+
+
+class LatencyJob(Job):
+    """Blocks of all models in random order a round; rows rotate through the set "samples", or are random without it."""
+
+    task: Literal["latency"] = "latency"
+    warm_up: WarmUp = WarmUp()
+    rounds: PositiveInt
+    runs_per_block: PositiveInt
+    settle_runs: NonNegativeInt = 2
+
+
+class OutputsJob(Job):
+    """Every model's answers to every set of `inputs`."""
+
+    task: Literal["outputs"] = "outputs"
+
+
+class FootprintJob(Job):
+    """Load times and peak memory; one model, so that the process is its own."""
+
+    task: Literal["footprint"] = "footprint"
+    loads: PositiveInt = 4
+    runs: PositiveInt = 10
+
+
+class ModelResult(Value):
+    """What the agent says of one model; only the fields of its task are filled."""
+
+    name: str
+    sha256: str
+    runtime_version: str
+    warmup_runs: NonNegativeInt = 0
+    rounds: tuple[tuple[Nanoseconds, ...], ...] = ()
+    load_ns: tuple[Nanoseconds, ...] = ()
+    peak_memory_bytes: PositiveInt | None = None
+    outputs: dict[str, str] = Field(default_factory=dict)
+
+
+class JobResult(Value):
+    """The agent's result file."""
+
+    status: Literal["ok", "failed"]
+    message: str | None
+    models: tuple[ModelResult, ...]
+
+
+def put_programs(device: Device) -> None:
+    """Copy the on-device programs into the work folder."""
+    for name in PROGRAMS:
+        with as_file(files("l0gm_edge.ondevice") / name) as path:
+            device.put(path, name)
+
+
+def put_arrays(device: Device, arrays: Arrays, remote: str) -> None:
+    """Copy named arrays to the device as one .npz."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "arrays.npz"
+        np.savez(path, **dict(arrays))  # type: ignore[arg-type]  # numpy's own keyword is not an array's name
+        device.put(path, remote)
+
+
+def run(device: Device, job: LatencyJob | OutputsJob | FootprintJob) -> JobResult:
+    """Run a job in a fresh agent process.
+
+    Raises DeviceFailed, with the agent's own message, when it failed, when it did not answer in time, or when it speaks
+    of other models than it was asked about.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(folder) / "job.json"
+        write_text(local, job.model_dump_json())
+        device.put(local, f"{job.name}.json")
+        ended = device.run([device.python(), "agent.py", f"{job.name}.json"], TIMEOUT_S)
+        if ended.outcome in (Outcome.TIMEOUT, Outcome.TRANSPORT_LOST) or ended.status not in (0, 1):
+            raise DeviceFailed(f"{job.task}: the agent did not finish: {why(ended)}", where=_names(job))
+        try:
+            device.get(f"{job.name}-result.json", local)
+            result = JobResult.model_validate_json(local.read_bytes())
+        except (DeviceFailed, ValidationError) as error:
+            raise DeviceFailed(
+                f"{job.task}: the agent left no sound result: {why(ended)}", where=_names(job)
+            ) from error
+    if result.status == "failed":
+        raise DeviceFailed(f"{job.task}: {result.message}", where=_names(job))
+    if [(one.name, one.sha256) for one in result.models] != [(one.name, one.sha256) for one in job.models]:
+        raise DeviceFailed(f"{job.task}: the agent answered about other models than it was asked", where=_names(job))
+    return result
+
+
+def why(ended: CommandResult) -> str:
+    """How a command ended, in a few words: its last line, or its outcome and status."""
+    said = (ended.stderr.strip() or ended.stdout.strip()).splitlines()
+    status = "" if ended.status is None else f", status {ended.status}"
+    return f"{ended.outcome}{status}" + (f": {said[-1].strip()}" if said else "")
+
+
+def _names(job: Job) -> str:
+    return ", ".join(model.name for model in job.models)

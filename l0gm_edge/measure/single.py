@@ -1,0 +1,123 @@
+"""Times one model file, whoever made it, with random inputs of its declared shapes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from l0gm_edge import backends
+from l0gm_edge.core import latency, plugins
+from l0gm_edge.core.errors import RefusedInput
+from l0gm_edge.core.hardware import Execution, HardwareProfile
+from l0gm_edge.core.measurement import Block, Nanoseconds
+from l0gm_edge.core.progress import Progress, Silent
+from l0gm_edge.core.recipe import Measure
+from l0gm_edge.core.value import Value
+from l0gm_edge.devices import Device
+from l0gm_edge.measure import conditions, job, layers, tasks
+from l0gm_edge.measure.conditions import State
+from l0gm_edge.measure.layers import OperatorTimes
+
+PERCENTILES = (50, 90, 99)
+SILENT = Silent()
+
+
+class Percentile(Value):
+    """One percentile with its 95 % interval; null where the runs are fewer than `runs_needed`."""
+
+    q: int
+    runs_needed: int
+    value_ns: float | None = None
+    interval_ns: tuple[float, float] | None = None
+
+
+class ModelProfile(Value):
+    """What timing one model file found."""
+
+    model: str
+    sha256: str
+    size_bytes: int
+    hardware: str
+    runtime: str
+    runtime_version: str
+    threads: int
+    percentiles: tuple[Percentile, ...]
+    warmup_runs: tuple[int, ...]
+    load_ns: tuple[Nanoseconds, ...]
+    peak_memory_bytes: int | None
+    operators: OperatorTimes | None
+    before: State
+    after: State
+    warnings: tuple[str, ...]
+    blocks: tuple[Block, ...]
+
+
+def profile_model(
+    device: Device,
+    hardware: HardwareProfile,
+    model: Path,
+    *,
+    threads: int,
+    with_layers: bool,
+    settings: Measure,
+    progress: Progress = SILENT,
+) -> ModelProfile:
+    """Time a model on a device; free axes are taken as 1.
+
+    Raises RefusedInput when the profile's runtimes cannot run such a file, and DeviceFailed.
+    """
+    runtime = runtime_of(model, hardware)
+    job.put_programs(device)
+    placed = tasks.put_model(device, model.stem, runtime, threads, model)
+    with progress.task(model.name, settings.processes + 1 + with_layers) as task:
+        before = conditions.read(device)
+        timing = tasks.time_interleaved(device, [placed], {}, settings, task.advance)[placed.name]
+        after = conditions.read(device)
+        weight = tasks.weigh(device, placed, {})
+        task.advance()
+        operators = layers.measure(device, placed) if with_layers else None
+    return ModelProfile(
+        model=str(model),
+        sha256=placed.sha256,
+        size_bytes=model.stat().st_size,
+        hardware=hardware.name,
+        runtime=runtime,
+        runtime_version=weight.runtime_version,
+        threads=threads,
+        percentiles=tuple(_percentile(timing.blocks, q) for q in PERCENTILES),
+        warmup_runs=timing.warmup_runs,
+        load_ns=weight.load_ns,
+        peak_memory_bytes=weight.peak_memory_bytes,
+        operators=operators,
+        before=before,
+        after=after,
+        warnings=conditions.warnings(before, after, hardware),
+        blocks=timing.blocks,
+    )
+
+
+def runtime_of(model: Path, hardware: HardwareProfile) -> str:
+    """The runtime that a file's ending names. Raises RefusedInput when there is none, or the profile lacks it."""
+    endings = {backends.plugin(name).SUFFIX: name for name in plugins.names("l0gm_edge.backends")}
+    if not model.is_file():
+        raise RefusedInput("there is no such model file", where=str(model))
+    if hardware.execution is not Execution.HARDWARE:
+        raise RefusedInput(f"{hardware.name} is {hardware.execution}; only real hardware can be timed")
+    if model.suffix not in endings:
+        allowed = ", ".join(f"{ending} ({name})" for ending, name in sorted(endings.items()))
+        raise RefusedInput(f"cannot time a '{model.suffix}' file", where=str(model), allowed=allowed)
+    names = [one.name for one in hardware.runtimes]
+    if endings[model.suffix] not in names:
+        raise RefusedInput(
+            f"{hardware.name} does not have the runtime {endings[model.suffix]}",
+            where=str(model),
+            allowed=f"models for {', '.join(names)}",
+        )
+    return endings[model.suffix]
+
+
+def _percentile(blocks: tuple[Block, ...], q: int) -> Percentile:
+    found = latency.block_percentile(blocks, q)
+    needed = latency.samples_needed(q)
+    if found is None:
+        return Percentile(q=q, runs_needed=needed)
+    return Percentile(q=q, runs_needed=needed, value_ns=found.value, interval_ns=(found.low, found.high))

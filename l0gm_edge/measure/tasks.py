@@ -1,0 +1,143 @@
+"""The agent's tasks as functions: place models and rows on a device, then time, weigh or ask them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from l0gm_edge.core.errors import DeviceFailed
+from l0gm_edge.core.evidence import Logits
+from l0gm_edge.core.measurement import Block
+from l0gm_edge.core.recipe import Measure
+from l0gm_edge.core.store import file_sha256
+from l0gm_edge.devices import Device
+from l0gm_edge.measure import job
+from l0gm_edge.measure.job import Arrays, FootprintJob, LatencyJob, ModelFile, ModelResult, OutputsJob
+
+SAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One model's blocks over all processes, and the runs that each process spent on warming it up."""
+
+    blocks: tuple[Block, ...] = ()
+    warmup_runs: tuple[int, ...] = ()
+
+
+def put_model(device: Device, name: str, runtime: str, threads: int, path: Path) -> ModelFile:
+    """Copy a model file to the device, under its own name and ending."""
+    remote = f"{name}{path.suffix}"
+    device.put(path, remote)
+    return ModelFile(name=name, path=remote, sha256=file_sha256(path), runtime=runtime, threads=threads)
+
+
+def put_sets(device: Device, sets: Mapping[str, Arrays]) -> dict[str, str]:
+    """Copy sets of rows to the device; returns where each lies, as a job's `inputs` want it."""
+    placed = {name: f"{name}.npz" for name in sets}
+    for name, arrays in sets.items():
+        job.put_arrays(device, arrays, placed[name])
+    return placed
+
+
+def samples(arrays: Arrays) -> Arrays:
+    """A handful of rows, evenly spread over a set, for timed runs to rotate through."""
+    rows = len(next(iter(arrays.values())))
+    chosen = np.unique(np.linspace(0, rows - 1, SAMPLES).astype(int))
+    return {name: values[chosen] for name, values in arrays.items()}
+
+
+def time_interleaved(
+    device: Device,
+    models: Sequence[ModelFile],
+    inputs: dict[str, str],
+    settings: Measure,
+    step: Callable[[], None] = lambda: None,
+) -> dict[str, Timing]:
+    """Time models side by side in `settings.processes` fresh processes; `step` is called after each.
+
+    Blocks of two models with the same (process, round) pair: all models are loaded at once, and each round runs one
+    block of each in random order. Raises DeviceFailed.
+    """
+    results = []
+    for process in range(settings.processes):
+        wanted = LatencyJob(
+            name=f"latency-{process}",
+            models=tuple(models),
+            inputs=inputs,
+            seed=process,
+            rounds=settings.blocks,
+            runs_per_block=settings.runs_per_block,
+        )
+        results.append(job.run(device, wanted).models)
+        step()
+    return {
+        model.name: _timing(model, [of_process[k] for of_process in results], settings)
+        for k, model in enumerate(models)
+    }
+
+
+def weigh(device: Device, model: ModelFile, inputs: dict[str, str]) -> ModelResult:
+    """Load times (process-first first) and peak memory of a fresh process that holds this model alone.
+
+    The peak is that of the whole process, Python and the runtime included. Raises DeviceFailed.
+    """
+    return job.run(device, FootprintJob(name=f"footprint-{model.name}", models=(model,), inputs=inputs)).models[0]
+
+
+def ask(device: Device, models: Sequence[ModelFile], inputs: dict[str, str], folder: Path) -> tuple[ModelResult, ...]:
+    """Bring back each model's answers to each set as `outputs_path(folder, model, set)`. Raises DeviceFailed."""
+    found = job.run(device, OutputsJob(name="outputs", models=tuple(models), inputs=inputs)).models
+    for one in found:
+        if one.outputs.keys() != inputs.keys():
+            raise DeviceFailed(
+                f"answers to {sorted(one.outputs)} came back, {sorted(inputs)} were asked for", where=one.name
+            )
+        for split, remote in one.outputs.items():
+            device.get(remote, outputs_path(folder, one.name, split))
+    return found
+
+
+def outputs_path(folder: Path, model: str, split: str) -> Path:
+    """Where a model's answers to a set lie once they are brought back."""
+    return folder / f"{model}-{split}.npy"
+
+
+def read_outputs(path: Path, rows: int) -> Logits:
+    """A device's answers to a set. Raises DeviceFailed unless they are `rows` rows of finite float32 numbers."""
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DeviceFailed(f"the outputs that came back are not readable: {error}", where=path.name) from error
+    if found.dtype != np.float32 or found.ndim != 2 or len(found) != rows or not found.size:
+        raise DeviceFailed(
+            f"the outputs that came back have shape {found.shape} and type {found.dtype}",
+            where=path.name,
+            allowed=f"({rows}, classes) float32",
+        )
+    if not np.isfinite(found).all():
+        raise DeviceFailed(
+            "the model answered with NaN or infinity", where=path.name, todo="look at the artifact's numeric scheme"
+        )
+    return np.asarray(found)
+
+
+def _timing(model: ModelFile, found: Sequence[ModelResult], settings: Measure) -> Timing:
+    for one in found:
+        if [len(block) for block in one.rounds] != [settings.runs_per_block] * settings.blocks:
+            raise DeviceFailed(
+                f"{sum(map(len, one.rounds))} runs in {len(one.rounds)} blocks came back",
+                where=model.name,
+                allowed=f"{settings.blocks} blocks of {settings.runs_per_block} runs",
+            )
+    return Timing(
+        blocks=tuple(
+            Block(process=process, round=index, latencies_ns=block)
+            for process, one in enumerate(found)
+            for index, block in enumerate(one.rounds)
+        ),
+        warmup_runs=tuple(one.warmup_runs for one in found),
+    )

@@ -1,0 +1,63 @@
+"""Says what the device is and in which state: `python conditions.py` prints one JSON document.
+
+`machine` does not change; `conditions` does. What the device does not tell is null, never guessed. One file for
+Python 3.8, standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+CPU = Path("/sys/devices/system/cpu")
+THERMAL = Path("/sys/class/thermal")
+
+
+def text_of(path: Path) -> str | None:
+    """What a file of the system says, or None where it is not there or may not be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return None
+
+
+def numbers(paths: list[Path]) -> list[float]:
+    """The whole numbers that these files hold, leaving out those that hold none."""
+    texts = (text_of(path) or "" for path in paths)
+    return [float(text) for text in texts if text.lstrip("-").isdigit()]
+
+
+def machine() -> dict[str, str]:
+    """Processor, cores, memory, system and Python."""
+    fields = ("model name", "Model", "Hardware")  # x86, Raspberry Pi, other ARM boards
+    lines = (text_of(Path("/proc/cpuinfo")) or "").splitlines()
+    told = [line.split(":", 1)[1].strip() for field in fields for line in lines if line.split("\t")[0].strip() == field]
+    memory = [line.split()[1] for line in (text_of(Path("/proc/meminfo")) or "").splitlines() if "MemTotal" in line]
+    return {
+        "processor": (told or [platform.processor() or platform.machine()])[0],
+        "cores": str(os.cpu_count()),
+        "memory_mb": str(int(memory[0]) // 1024) if memory else "unknown",
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+def conditions() -> dict[str, Any]:
+    """Time, load, governor, mean clock of the cores, and the hottest thermal zone, right now."""
+    clocks = numbers(sorted(CPU.glob("cpu[0-9]*/cpufreq/scaling_cur_freq")))
+    zones = numbers(sorted(THERMAL.glob("thermal_zone*/temp")))
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "load_1m": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "governor": text_of(CPU / "cpu0" / "cpufreq" / "scaling_governor"),
+        "frequency_mhz": sum(clocks) / len(clocks) / 1000 if clocks else None,
+        "temperature_c": max(zones) / 1000 if zones else None,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps({"machine": machine(), "conditions": conditions()}))

@@ -1,0 +1,150 @@
+"""Measure, check, report, bundle: from files to verdicts that the device's own outputs and samples carry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from l0gm_edge import devices
+from l0gm_edge.bundle import write as bundling
+from l0gm_edge.check import divergence
+from l0gm_edge.check.outcome import Outcome, judge
+from l0gm_edge.core import arrays, scores, store
+from l0gm_edge.core.artifact import Artifact, Role
+from l0gm_edge.core.evidence import BASE_SCHEME, Evidence, Measured
+from l0gm_edge.core.measurement import Measurement
+from l0gm_edge.core.plan import Exactness, PrunePlan
+from l0gm_edge.core.report import Routing
+from l0gm_edge.core.value import Value
+from l0gm_edge.core.verdict import Status
+from l0gm_edge.measure import bench
+from l0gm_edge.pipeline.building import Artifacts
+from l0gm_edge.pipeline.context import Context
+from l0gm_edge.report import collect, html, junit, markdown
+
+SPLITS = ("validation", "test")
+LOOKED_INTO = 8
+"""Validation rows that are looked into, layer by layer, when an artifact leaves its reference."""
+SHIPPED = 8
+"""Test rows that a bundle carries."""
+
+
+class Measurements(Value):
+    """One measurement an artifact."""
+
+    measurements: tuple[Measurement, ...]
+
+
+def measure(context: Context, folder: Path) -> None:
+    """Run every file on the device: outputs for validation and test, latency side by side, memory, layers."""
+    hardware, made = context.hardware, context.run.path("compile")
+    files = [(artifact, made / artifact.path) for artifact in _artifacts(context)]
+    inputs = {split: dict(getattr(context.dataset, split).inputs) for split in SPLITS}
+    with devices.plugin(hardware.transport.kind).connect(hardware) as device:
+        found = bench.measure(device, hardware, files, inputs, context.recipe.measure, folder, context.progress)
+    store.write_value(folder / "measurements.json", Measurements(measurements=found))
+
+
+def check(context: Context, folder: Path) -> None:
+    """Judge what the device returned; where parity fails, look for the first layer that diverges."""
+    evidence = _evidence(context, {})
+    outcome = judge(evidence)
+    lost = {
+        verdict.artifact for verdict in outcome.verdicts if (verdict.check, verdict.status) == ("parity", Status.FAIL)
+    }
+    diverging = {one.artifact.name: _first_divergence(context, evidence, one) for one in _named(evidence, lost)}
+    known = {name: layer for name, layer in diverging.items() if layer is not None}
+    if known:
+        outcome = judge(_evidence(context, known))
+    store.write_value(folder / "outcome.json", outcome)
+
+
+def report(context: Context, folder: Path) -> None:
+    """Gather everything into one document, and write it for machines and for people."""
+    outcome = store.read_value(Outcome, context.run.path("check") / "outcome.json")
+    routing = store.read_value(Routing, context.run.path("recover") / "routing.json")
+    records = {
+        stage: context.run.record(stage)
+        for stage in ("learn", "prune", "recover", "quantize", "compile", "measure", "check")
+    }
+    seconds = {stage: record.seconds for stage, record in records.items() if record is not None}
+    found = collect.collect(_evidence(context, {}), outcome.verdicts, outcome.choices, routing, seconds)
+    store.write_value(folder / "report.json", found)
+    store.write_text(folder / "report.md", markdown.render(found))
+    store.write_text(folder / "report.html", html.render(found))
+    store.write_text(folder / "report.xml", junit.render(found))
+
+
+def bundle(context: Context, folder: Path) -> None:
+    """Put what ships together; nothing when no artifact was chosen."""
+    outcome = store.read_value(Outcome, context.run.path("check") / "outcome.json")
+    chosen = {choice.artifact for choice in outcome.choices if choice.chosen}
+    evidence = _evidence(context, {})
+    if not chosen:
+        context.progress.note("no artifact was chosen: there is no bundle")
+        return
+    pages = context.run.path("report")
+    contents = bundling.Contents(
+        recipe=context.recipe,
+        hardware=context.hardware,
+        labels=context.dataset.classes,
+        preprocess=context.preprocess,
+        samples={name: values[:SHIPPED] for name, values in context.dataset.test.inputs.items()},
+        models=[_shipped(context, evidence, one) for one in _named(evidence, chosen)],
+        reports={
+            page: (pages / page).read_text(encoding="utf-8") for page in ("report.json", "report.md", "report.html")
+        },
+    )
+    bundling.write(contents, folder)
+
+
+def _artifacts(context: Context) -> tuple[Artifact, ...]:
+    return store.read_value(Artifacts, context.run.path("compile") / "artifacts.json").artifacts
+
+
+def _evidence(context: Context, diverging: dict[str, str]) -> Evidence:
+    run, data = context.run, context.dataset
+    measured = run.path("measure")
+    found = store.read_value(Measurements, measured / "measurements.json").measurements
+    by_name = {measurement.artifact: measurement for measurement in found}
+    return Evidence(
+        recipe=context.recipe,
+        hardware=context.hardware,
+        plan=store.read_value(PrunePlan, run.path("prune") / "plan.json"),
+        exactness=store.read_value(Exactness, run.path("prune") / "exactness.json"),
+        reference={
+            Role.DENSE: arrays.read(run.path("learn") / "logits.npz"),
+            Role.COMPRESSED: arrays.read(run.path("recover") / "logits.npz"),
+        },
+        labels={split: getattr(data, split).labels for split in SPLITS},
+        measured=tuple(_measured(artifact, by_name[artifact.name], measured) for artifact in _artifacts(context)),
+        divergence=diverging,
+    )
+
+
+def _measured(artifact: Artifact, measurement: Measurement, folder: Path) -> Measured:
+    outputs = {split: np.load(folder / name, allow_pickle=False) for split, name in measurement.outputs.items()}
+    return Measured(artifact, measurement, outputs)
+
+
+def _named(evidence: Evidence, names: set[str | None] | set[str]) -> list[Measured]:
+    return [one for one in evidence.models if one.artifact.name in names]
+
+
+def _first_divergence(context: Context, evidence: Evidence, one: Measured) -> str | None:
+    twin = evidence.float_twin(one)
+    if twin is None or one.artifact.scheme == BASE_SCHEME:
+        return None
+    made = context.run.path("compile")
+    rows = {name: values[:LOOKED_INTO] for name, values in context.dataset.validation.inputs.items()}
+    return divergence.first_divergence(one.artifact.runtime, made / twin.artifact.path, made / one.artifact.path, rows)
+
+
+def _shipped(context: Context, evidence: Evidence, one: Measured) -> bundling.Shipped:
+    return bundling.Shipped(
+        artifact=one.artifact,
+        source=context.run.path("compile") / one.artifact.path,
+        temperature=scores.score(one.outputs, evidence.labels).temperature,
+        expected=one.outputs["test"][:SHIPPED],
+    )

@@ -1,0 +1,161 @@
+"""The stages in order: what each is made from, and therefore when it must be made again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+from l0gm_edge.core import environment, store
+from l0gm_edge.core.hardware import HardwareProfile
+from l0gm_edge.core.progress import Progress, Silent
+from l0gm_edge.core.recipe import Recipe
+from l0gm_edge.core.report import Report
+from l0gm_edge.core.value import Value
+from l0gm_edge.pipeline.context import Context
+
+PACKAGE = Path(__file__).parents[1]
+PAGES = ("report.json", "report.md", "report.html")
+Settings = Callable[[Context], dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage's name, the stages it reads, the settings and the source folders its result depends on.
+
+    Its work is the function of the same name in `module`, imported when it must be done.
+    """
+
+    name: str
+    module: str
+    after: tuple[str, ...]
+    sources: tuple[str, ...]
+    settings: Settings
+
+    def inputs(self, context: Context, records: dict[str, store.StageRecord]) -> dict[str, str]:
+        """Digests of everything the stage is made from."""
+        return {
+            "code": _source_sha256(("core", "pipeline", *self.sources)),
+            "tools": _digest(environment.tool_versions()),
+            **self.settings(context),
+            **{name: records[name].sha256 for name in self.after},
+        }
+
+    def work(self, context: Context, folder: Path) -> None:
+        """Do the stage's work into a folder."""
+        function: Callable[[Context, Path], None] = getattr(import_module(self.module), self.name)
+        function(context, folder)
+
+
+def _learn_settings(context: Context) -> dict[str, str]:
+    recipe = context.recipe
+    parts = (recipe.data, recipe.model, recipe.moe, recipe.gates, recipe.learn, recipe.distill)
+    return {"settings": _digest(recipe.seed, *parts), "data": context.data_fingerprint}
+
+
+def _prune_settings(context: Context) -> dict[str, str]:
+    return {"settings": _digest(context.recipe.prune, context.hardware.channel_multiple)}
+
+
+def _quantize_settings(context: Context) -> dict[str, str]:
+    recipe = context.recipe
+    return {"settings": _digest(recipe.seed, recipe.quantize), "data": context.data_fingerprint}
+
+
+def _compile_settings(context: Context) -> dict[str, str]:
+    return {"settings": _digest(context.recipe.quantize, *context.hardware.runtimes)}
+
+
+def _measure_settings(context: Context) -> dict[str, str]:
+    return {"settings": _digest(context.recipe.measure, context.hardware), "data": context.data_fingerprint}
+
+
+def _check_settings(context: Context) -> dict[str, str]:
+    return {"settings": _digest(context.recipe, context.hardware)}
+
+
+def _no_settings(_: Context) -> dict[str, str]:
+    return {}
+
+
+_LEARNING = ("data", "gates", "models", "learn")
+_ROAD = (
+    Stage("learn", "l0gm_edge.pipeline.learning", (), _LEARNING, _learn_settings),
+    Stage("prune", "l0gm_edge.pipeline.learning", ("learn",), (*_LEARNING, "prune"), _prune_settings),
+    Stage("recover", "l0gm_edge.pipeline.learning", ("learn", "prune"), (*_LEARNING, "prune"), _no_settings),
+    Stage("quantize", "l0gm_edge.pipeline.building", (), ("data", "quantize"), _quantize_settings),
+    Stage(
+        "compile",
+        "l0gm_edge.pipeline.building",
+        ("learn", "recover", "quantize"),
+        ("models", "prune", "quantize", "compile", "backends"),
+        _compile_settings,
+    ),
+    Stage("measure", "l0gm_edge.pipeline.judging", ("compile",), ("devices", "measure", "ondevice"), _measure_settings),
+    Stage("check", "l0gm_edge.pipeline.judging", ("learn", "prune", "recover", "measure"), ("check",), _check_settings),
+    Stage("report", "l0gm_edge.pipeline.judging", ("check",), ("report",), _no_settings),
+    Stage("bundle", "l0gm_edge.pipeline.judging", ("report",), ("bundle",), _no_settings),
+)
+STAGES = tuple(stage.name for stage in _ROAD)
+
+
+def run(
+    recipe: Recipe,
+    hardware: HardwareProfile,
+    folder: Path,
+    data_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Go the whole road; stages whose inputs are unchanged are reused, an interrupted one goes on.
+
+    Raises what the stages raise; finished stages are kept.
+    """
+    context = Context(recipe, hardware, store.RunFolder(folder), data_dir, progress or Silent())
+    with store.storage_errors(folder), context.run.exclusive():
+        store.write_value(folder / "recipe.json", recipe)
+        store.write_value(folder / "hardware.json", hardware)
+        _go(context, STAGES[-1])
+        for page in PAGES:
+            store.write_bytes(folder / page, (folder / "report" / page).read_bytes())
+    return store.read_value(Report, folder / "report.json")
+
+
+def run_stage(folder: Path, stage: str, data_dir: Path | None = None, progress: Progress | None = None) -> None:
+    """Make one stage of a run folder, and those before it where they are missing or outdated.
+
+    Raises RefusedInput when the folder is not one of a run.
+    """
+    recipe = store.read_value(Recipe, folder / "recipe.json")
+    hardware = store.read_value(HardwareProfile, folder / "hardware.json")
+    context = Context(recipe, hardware, store.RunFolder(folder), data_dir, progress or Silent())
+    with store.storage_errors(folder), context.run.exclusive():
+        _go(context, stage)
+
+
+def _go(context: Context, last: str) -> None:
+    records: dict[str, store.StageRecord] = {}
+    for stage in _ROAD[: STAGES.index(last) + 1]:
+        inputs = stage.inputs(context, records)
+        known = context.run.finished(stage.name, inputs)
+        context.progress.stage(stage.name, reused=known is not None)
+        records[stage.name] = known or context.run.make(stage.name, inputs, partial(stage.work, context))
+
+
+def _digest(*parts: Value | int | dict[str, str] | None) -> str:
+    texts = [part.model_dump_json() if isinstance(part, Value) else json.dumps(part, sort_keys=True) for part in parts]
+    return store.text_sha256("\n".join(texts))
+
+
+def _source_sha256(folders: tuple[str, ...]) -> str:
+    """Digest of the package's source under these folders, so that a result never outlives the code that made it."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted((PACKAGE / folder).rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(path.relative_to(PACKAGE).as_posix().encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,197 @@
+"""A made-up run that passes every check; tests change one thing in it and look at what the checks say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from l0gm_edge.core.artifact import Artifact, Role, TensorSpec
+from l0gm_edge.core.evidence import Evidence, Logits, Measured
+from l0gm_edge.core.hardware import Budgets, Execution, HardwareProfile, Runtime
+from l0gm_edge.core.measurement import Block, Conditions, LayerTime, Measurement
+from l0gm_edge.core.plan import Exactness, PrunePlan, SiteCut
+from l0gm_edge.core.recipe import Checks, Data, Encoder, Gates, Learn, Model, Recipe, SiteKind, Target
+from l0gm_edge.core.store import text_sha256
+
+CLASSES = 4
+ROWS = {"validation": 300, "test": 400}
+NOON = Conditions(time="2026-01-01T12:00:00Z")
+_draw = np.random.default_rng(0)
+LABELS = {split: _draw.integers(CLASSES, size=rows) for split, rows in ROWS.items()}
+
+
+def _logits(split: str) -> Logits:
+    truth = np.eye(CLASSES)[LABELS[split]]
+    return (3 * truth + _draw.normal(size=truth.shape)).astype(np.float32)
+
+
+DENSE = {split: _logits(split) for split in ROWS}
+SMALL = {split: (values + 0.05 * _draw.normal(size=values.shape)).astype(np.float32) for split, values in DENSE.items()}
+
+
+def blocks(ms: float, *, spread: float = 0.01, seed: int = 0) -> tuple[Block, ...]:
+    """Two processes of 10 blocks of 10 runs, each run `ms` give or take `spread`."""
+    draw = np.random.default_rng(seed)
+    return tuple(
+        Block(
+            process=process,
+            round=turn,
+            latencies_ns=tuple(int(ns) for ns in ms * 1e6 * (1 + spread * draw.normal(size=10))),
+        )
+        for process in range(2)
+        for turn in range(10)
+    )
+
+
+def measured(role: Role, runtime: str, scheme: str, *, ms: float, size: int, noise: float, **changes: Any) -> Measured:
+    """One artifact whose outputs are the torch model's plus `noise`; `changes` are fields of its measurement."""
+    name = f"{role}-{runtime}-{scheme}"
+    seed = sum(name.encode())
+    draw = np.random.default_rng(seed)
+    artifact = Artifact(
+        name=name,
+        role=role,
+        runtime=runtime,
+        scheme=scheme,
+        path=f"{name}.bin",
+        sha256=text_sha256(name),
+        size_bytes=size,
+        inputs=(TensorSpec(name="image", shape=(1, 6), dtype="float32"),),
+        outputs=(TensorSpec(name="logits", shape=(1, CLASSES), dtype="float32"),),
+        recipe_sha256="0" * 64,
+        tools={"numpy": "2"},
+        ops={"Gemm": 2},
+    )
+    plain: dict[str, Any] = {
+        "artifact": name,
+        "artifact_sha256": artifact.sha256,
+        "hardware": "bench",
+        "execution": Execution.HARDWARE,
+        "runtime": runtime,
+        "runtime_version": "1",
+        "threads": 1,
+        "machine": {},
+        "session": "s",
+        "warmup_runs": 10,
+        "blocks": blocks(ms, seed=seed),
+        "load_ns": (4_000_000, 5_000_000, 6_000_000),
+        "peak_memory_bytes": 30_000_000,
+        "energy_mj": 0.5,
+        "layers": (LayerTime(name="a", op="Gemm", mean_ns=int(ms * 9e5)),),
+        "conditions_before": NOON,
+        "conditions_after": NOON,
+        "outputs": {},
+        "outputs_sha256": {"test": text_sha256(f"{name} outputs")},
+        "time": NOON.time,
+        "commit": None,
+        "dirty": None,
+    }
+    reference = SMALL if role is Role.COMPRESSED else DENSE
+    outputs = {
+        split: (values + noise * draw.normal(size=values.shape)).astype(np.float32)
+        for split, values in reference.items()
+    }
+    return Measured(artifact, Measurement(**plain | changes), {} if role is Role.FLOOR else outputs)
+
+
+def artifacts() -> tuple[Measured, ...]:
+    """Two runtimes, each with a floor, the dense reference and the compressed model in fp32 and int8."""
+    found: list[Measured] = []
+    for runtime in ("onnxruntime", "tflite"):
+        found += (
+            measured(Role.FLOOR, runtime, "fp32", ms=0.01, size=900, noise=0),
+            measured(Role.DENSE, runtime, "fp32", ms=1.0, size=800_000, noise=1e-6),
+            measured(Role.COMPRESSED, runtime, "fp32", ms=0.4, size=200_000, noise=1e-6),
+            measured(Role.COMPRESSED, runtime, "static_int8", ms=0.3, size=60_000, noise=0.02),
+        )
+    return tuple(found)
+
+
+def recipe(**checks: Any) -> Recipe:
+    """A recipe with every limit set."""
+    limits = {"max_parameter_fraction": 0.25, "max_p50_ratio": 0.5, "max_file_ratio": 0.1} | checks
+    return Recipe(
+        name="made-up",
+        data=Data(name="digits"),
+        model=Model(encoders={"image": Encoder(encoder="tabular", widths=(8,), out=8)}, latent=8),
+        gates=Gates(target=Target(active_fraction=0.25)),
+        learn=Learn(steps=10),
+        checks=Checks(**limits),
+    )
+
+
+def hardware(**budgets: Any) -> HardwareProfile:
+    """A profile that requires both runtimes; `budgets` are its budgets."""
+    return HardwareProfile(
+        name="bench",
+        title="A bench",
+        runtimes=tuple(Runtime(name=name, schemes=("fp32", "static_int8")) for name in ("onnxruntime", "tflite")),
+        budgets=Budgets(**budgets),
+    )
+
+
+def plan(**changes: Any) -> PrunePlan:
+    """Two units of eight kept."""
+    site = SiteCut(
+        site="hidden",
+        kind=SiteKind.HIDDEN,
+        width=8,
+        keep=(1, 4),
+        gate=(0, 1, 0, 0, 1, 0, 0, 0),
+        open_probability=(0.1, 0.9, 0.1, 0.1, 0.8, 0.2, 0.1, 0.1),
+    )
+    plain: dict[str, Any] = {
+        "base_sha256": "0" * 64,
+        "target": Target(active_fraction=0.25),
+        "units_requested": 2,
+        "units_before": 8,
+        "units_after": 2,
+        "expected_active_fraction": 0.26,
+        "parameters_before": 1000,
+        "parameters_after": 200,
+        "macs_before": 900,
+        "macs_after": 180,
+        "sites": (site,),
+        "slices": (),
+    }
+    return PrunePlan(**plain | changes)
+
+
+def evidence(**changes: Any) -> Evidence:
+    """The whole run; `changes` are fields of the evidence."""
+    plain: dict[str, Any] = {
+        "recipe": recipe(),
+        "hardware": hardware(p90_ms=2.5, load_ms=20, peak_memory_mb=64, energy_mj=1, file_mb=1),
+        "plan": plan(),
+        "exactness": Exactness(random_inputs=1e-7, real_inputs=2e-7, samples=64, tolerance=1e-5),
+        "reference": {Role.DENSE: DENSE, Role.COMPRESSED: SMALL},
+        "labels": LABELS,
+        "measured": artifacts(),
+    }
+    return Evidence(**plain | changes)
+
+
+def with_artifact(name: str, **changes: Any) -> Evidence:
+    """The run with one artifact changed: `outputs`, `artifact` fields or `measurement` fields, by name."""
+    return evidence(measured=changed(artifacts(), name, **changes))
+
+
+def changed(every: Sequence[Measured], name: str, **changes: Any) -> tuple[Measured, ...]:
+    """The artifacts with one of them changed, as `with_artifact` tells."""
+    if name not in {one.artifact.name for one in every}:
+        raise KeyError(name)
+    return tuple(_changed(one, **changes) if one.artifact.name == name else one for one in every)
+
+
+def _changed(one: Measured, **changes: Any) -> Measured:
+    outputs = changes.pop("outputs", one.outputs)
+    of_artifact = {key: changes.pop(key) for key in list(changes) if key in Artifact.model_fields}
+    return replace(
+        one,
+        artifact=one.artifact.model_copy(update=of_artifact),
+        measurement=Measurement.model_validate(one.measurement.model_dump() | changes),
+        outputs=outputs,
+    )

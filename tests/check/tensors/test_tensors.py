@@ -1,0 +1,34 @@
+"""Every reader, on files that our backends compiled and quantized."""
+
+from __future__ import annotations
+
+import compiled
+import numpy as np
+import pytest
+
+from l0gm_edge.check import tensors
+from l0gm_edge.check.divergence import first_divergence
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("runtime", tensors.names())
+def test_the_last_tensor_is_what_torch_gives(runtime: str) -> None:
+    given = compiled.inputs(4, seed=2)
+    found = tensors.plugin(runtime).tensors(compiled.files(runtime)["fp32"], given)
+    np.testing.assert_allclose(found["logits"].values[:, 0], compiled.outputs(given), atol=1e-5)
+
+
+@pytest.mark.parametrize("runtime", tensors.names())
+def test_a_sound_quantization_does_not_diverge(runtime: str) -> None:
+    files = compiled.files(runtime)
+    assert first_divergence(runtime, files["fp32"], files["static_int8"], compiled.inputs(8, seed=3)) is None
+
+
+@pytest.mark.parametrize("runtime", tensors.names())
+def test_values_beyond_the_calibrated_range_diverge_at_the_first_layer(runtime: str) -> None:
+    files = compiled.files(runtime)
+    loud = {name: 50 * values for name, values in compiled.inputs(8, seed=3).items()}
+    named = first_divergence(runtime, files["fp32"], files["static_int8"], loud)
+    assert named is not None
+    assert named.startswith(("image", "table"))

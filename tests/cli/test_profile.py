@@ -1,0 +1,54 @@
+"""`l0gm-edge profile`: the table, the document, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tiny_models
+from click.testing import Result
+
+Invoke = Callable[..., Result]
+FEW = ("--hardware", "host-cpu", "--processes", "1", "--runs", "70")
+
+
+def test_the_table_tells_percentiles_load_memory_and_operators(invoke: Invoke, tmp_path: Path) -> None:
+    model = tiny_models.write_tflite(tmp_path / "m.tflite", fallback=True)
+    result = invoke("profile", str(model), *FEW, "--layers")
+    assert result.exit_code == 0, result.output
+    for expected in ("ai_edge_litert", "1 thread", "p50", "p90", "load", "peak memory", "FLOOR_MOD *"):
+        assert expected in result.stdout
+    assert "needs 662 runs, 70 were taken" in result.stdout
+    assert "outside the fast path: FLOOR_MOD" in result.stdout
+
+
+def test_json_is_one_document_with_the_raw_runs(invoke: Invoke, tmp_path: Path) -> None:
+    model = tiny_models.write_onnx(tmp_path / "m.onnx")
+    result = invoke("profile", str(model), *FEW, "--threads", "2", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["runtime"], found["threads"], found["operators"]) == ("onnxruntime", 2, None)
+    assert [one["q"] for one in found["percentiles"]] == [50, 90, 99]
+    assert [one["value_ns"] is None for one in found["percentiles"]] == [False, False, True]
+    assert sum(len(block["latencies_ns"]) for block in found["blocks"]) == 70
+
+
+@pytest.mark.parametrize("name", ["m.engine", "m.pt2", "absent.onnx"])
+def test_what_cannot_be_timed_ends_with_status_2(invoke: Invoke, tmp_path: Path, name: str) -> None:
+    if not name.startswith("absent"):
+        (tmp_path / name).touch()
+    result = invoke("profile", str(tmp_path / name), *FEW)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert name in result.stderr
+    told = json.loads(invoke("profile", str(tmp_path / name), *FEW, "--json").stdout)
+    assert told["error"]["what"]
+
+
+def test_a_model_that_its_runtime_refuses_ends_with_status_4(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"no model at all")
+    result = invoke("profile", str(tmp_path / "bad.onnx"), *FEW)
+    assert result.exit_code == 4
+    assert "model 'bad'" in result.stderr

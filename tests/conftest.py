@@ -1,0 +1,50 @@
+"""What tests of every folder share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# A busy machine is slow, not wrong.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
+
+ROOT = Path(__file__).parents[1]
+
+RECIPE = """\
+name: tiny
+description: as small as a recipe can be
+data: {name: digits}
+model:
+  encoders:
+    image: {encoder: image, widths: [16, 32], out: 32}
+    table: {encoder: tabular, widths: [32], out: 16}
+  latent: 32
+moe: {experts: 4, top_k: 2, hidden: 32}
+gates:
+  target: {active_fraction: 0.4}
+learn: {steps: 20}
+distill: {weight: 0.5}
+"""
+
+
+@pytest.fixture
+def recipe_text() -> str:
+    """A small, valid recipe in YAML."""
+    return RECIPE
+
+
+@pytest.fixture
+def recipe_file(tmp_path: Path, recipe_text: str) -> Path:
+    """The small recipe as a file."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(recipe_text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def root() -> Path:
+    """The top of the source tree."""
+    return ROOT

@@ -1,0 +1,48 @@
+"""Fixed splits: permutations, sizes, class shares."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from l0gm_edge.core.errors import DataError
+from l0gm_edge.data._splits import shuffled, stratified
+
+LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=300).map(lambda labels: np.array(labels, np.int64))
+SEEDS = st.integers(0, 2**32)
+
+
+@given(st.integers(1, 300), SEEDS)
+def test_shuffled_is_a_permutation_and_repeats(count: int, seed: int) -> None:
+    rows = shuffled(count, seed)
+    assert np.array_equal(np.sort(rows), np.arange(count))
+    assert np.array_equal(rows, shuffled(count, seed))
+
+
+def test_shuffled_is_the_same_on_every_machine() -> None:
+    assert shuffled(8, 0).tolist() == [3, 2, 1, 6, 0, 7, 4, 5]
+    assert not np.array_equal(shuffled(50, 0), shuffled(50, 1))
+
+
+@given(LABELS, st.lists(st.integers(0, 100), min_size=1, max_size=4), SEEDS)
+def test_stratified_gives_disjoint_sets_of_the_sizes_asked_for(labels, sizes, seed) -> None:
+    if sum(sizes) > len(labels):
+        with pytest.raises(DataError, match="rows were asked"):
+            stratified(labels, sizes, seed)
+        return
+    sets = stratified(labels, sizes, seed)
+    assert [len(rows) for rows in sets] == sizes
+    rows = np.concatenate(sets)
+    assert len(np.unique(rows)) == len(rows)
+
+
+@given(LABELS, st.integers(0, 300), SEEDS)
+def test_stratified_keeps_the_class_shares(labels, size, seed) -> None:
+    (rows,) = stratified(labels, [min(size, len(labels))], seed)
+    classes = len(np.unique(labels))
+    for label in np.unique(labels):
+        share = np.mean(labels == label)
+        # a run of rows spans one stretch of places, within one row of every class
+        assert abs(np.sum(labels[rows] == label) - share * len(rows)) <= 1 + share * classes

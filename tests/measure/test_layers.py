@@ -1,0 +1,40 @@
+"""Operator times as values."""
+
+from __future__ import annotations
+
+import pytest
+from fake_device import FakeDevice
+from hypothesis import given
+from hypothesis import strategies as st
+
+from l0gm_edge.core.measurement import LayerTime
+from l0gm_edge.devices import CommandResult, Outcome
+from l0gm_edge.measure import layers
+from l0gm_edge.measure.job import ModelFile
+
+MODEL = ModelFile(name="m", path="m.tflite", sha256="0" * 64, runtime="tflite", threads=2)
+
+
+@given(st.lists(st.integers(1, 10**9), min_size=1))
+def test_shares_sum_to_one_and_keep_the_order(times: list[int]) -> None:
+    found = layers.shares([LayerTime(name=str(index), op="op", mean_ns=ns) for index, ns in enumerate(times)])
+    assert sum(found) == pytest.approx(1)
+    assert [share * sum(times) for share in found] == pytest.approx(times)
+
+
+def test_the_runtimes_program_is_asked_with_the_models_threads(device: FakeDevice) -> None:
+    said = '{"layers": [{"name": "a", "op": "Add", "mean_ns": 7}], "fallback_ops": ["Add"]}'
+    device.answer = lambda _: CommandResult(outcome=Outcome.OK, status=0, stdout=said, stderr="")
+    found = layers.measure(device, MODEL, runs=30)
+    assert found.layers == (LayerTime(name="a", op="Add", mean_ns=7),)
+    assert (found.fallback_ops, found.unavailable) == (("Add",), None)
+    assert device.commands == [["tflite_layers.py", "m.tflite", "2", "30"]]
+
+
+@pytest.mark.parametrize("said", ["", "[]", '{"layers": [{"name": "a", "op": "Add", "mean_ns": 0}]}'])
+def test_what_is_no_profile_is_unavailable_with_the_reason(device: FakeDevice, said: str) -> None:
+    device.answer = lambda _: CommandResult(outcome=Outcome.OK, status=0, stdout=said, stderr="")
+    found = layers.measure(device, MODEL)
+    assert found.layers == ()
+    assert found.unavailable is not None
+    assert found.unavailable.startswith("tflite_layers.py printed what is no profile")

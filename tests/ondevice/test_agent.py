@@ -1,0 +1,262 @@
+"""The agent as the device runs it: a process of its own, given a folder with a job, models and rows."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_models
+
+AGENT = Path(__file__).parents[2] / "l0gm_edge" / "ondevice" / "agent.py"
+WARM_UP = {"window": 5, "min_runs": 10, "max_runs": 50, "max_seconds": 1.0, "tolerance": 0.05}
+LATENCY = {"task": "latency", "warm_up": WARM_UP, "rounds": 3, "runs_per_block": 4, "settle_runs": 1}
+FOOTPRINT = {"task": "footprint", "loads": 3, "runs": 2}
+ROWS = np.random.default_rng(0).standard_normal((7, 4)).astype(np.float32)
+
+
+def spec(path: Path, **changed: Any) -> dict[str, Any]:
+    runtime = "onnxruntime" if path.suffix == ".onnx" else "tflite"
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {"name": path.stem, "path": path.name, "sha256": sha256, "runtime": runtime, "threads": 1} | changed
+
+
+def run(folder: Path, task: dict[str, Any], models: list[dict[str, Any]], **sets: Any) -> dict[str, Any]:
+    """Run a job; every set is given as its arrays by input name."""
+    for name, arrays in sets.items():
+        np.savez(folder / f"{name}.npz", **arrays)
+    job = {"name": "job", "models": models, "inputs": {name: f"{name}.npz" for name in sets}, "seed": 1} | task
+    (folder / "job.json").write_text(json.dumps(job))
+    (folder / "agent.py").write_bytes(AGENT.read_bytes())
+    ended = subprocess.run([sys.executable, "agent.py", "job.json"], cwd=folder, capture_output=True, text=True)
+    found: dict[str, Any] = json.loads((folder / "job-result.json").read_text())
+    assert ended.returncode == (0 if found["status"] == "ok" else 1), ended.stderr
+    assert not (folder / "job-partial.json").exists()
+    return found
+
+
+@pytest.fixture
+def onnx(tmp_path: Path) -> Path:
+    return tiny_models.write_onnx(tmp_path / "a.onnx")
+
+
+@pytest.fixture
+def tflite(tmp_path: Path) -> Path:
+    return tiny_models.write_tflite(tmp_path / "b.tflite")
+
+
+def test_latency_gives_the_blocks_asked_for_of_both_runtimes(tmp_path: Path, onnx: Path, tflite: Path) -> None:
+    found = run(tmp_path, LATENCY, [spec(onnx), spec(tflite)], samples={"x": ROWS})
+    assert found["status"] == "ok"
+    for model, path in zip(found["models"], (onnx, tflite), strict=True):
+        assert (model["name"], model["sha256"]) == (path.stem, spec(path)["sha256"])
+        assert [len(block) for block in model["rounds"]] == [4, 4, 4]
+        assert all(isinstance(ns, int) and ns > 0 for block in model["rounds"] for ns in block)
+        assert 10 <= model["warmup_runs"] <= 50
+    assert [model["runtime_version"].split()[0] for model in found["models"]] == ["onnxruntime", "ai_edge_litert"]
+
+
+def test_without_samples_rows_of_the_declared_shape_are_made_up(tmp_path: Path, onnx: Path, tflite: Path) -> None:
+    found = run(tmp_path, LATENCY, [spec(onnx), spec(tflite)])
+    assert [len(model["rounds"]) for model in found["models"]] == [3, 3]
+
+
+@pytest.mark.parametrize("rows", [1, "n"])
+def test_outputs_of_onnx_are_those_of_numpy(tmp_path: Path, rows: int | str) -> None:
+    model = tiny_models.write_onnx(tmp_path / "a.onnx", rows=rows)
+    found = run(tmp_path, {"task": "outputs"}, [spec(model)], test={"x": ROWS, "unused": ROWS})
+    answers = np.load(tmp_path / found["models"][0]["outputs"]["test"])
+    assert answers.dtype == np.float32
+    np.testing.assert_allclose(answers, tiny_models.linear(ROWS), rtol=1e-5, atol=1e-6)
+
+
+def test_outputs_of_every_set_and_model_come_apart(tmp_path: Path, onnx: Path, tflite: Path) -> None:
+    sets = {"validation": {"x": ROWS}, "test": {"x": ROWS[:3] + 1}}
+    found = run(tmp_path, {"task": "outputs"}, [spec(onnx), spec(tflite)], **sets)
+    for model in found["models"]:
+        for split, arrays in sets.items():
+            answers = np.load(tmp_path / model["outputs"][split])
+            np.testing.assert_allclose(answers, tiny_models.linear(arrays["x"]), rtol=1e-5, atol=1e-6)
+
+
+def test_outputs_of_tflite_without_a_signature_go_by_tensor_name(tmp_path: Path) -> None:
+    model = tiny_models.write_tflite(tmp_path / "b.tflite", signature=False)
+    found = run(tmp_path, {"task": "outputs"}, [spec(model)], test={"serving_x": ROWS})
+    answers = np.load(tmp_path / found["models"][0]["outputs"]["test"])
+    np.testing.assert_allclose(answers, tiny_models.linear(ROWS), rtol=1e-5, atol=1e-6)
+
+
+def test_int8_inputs_are_quantized_and_outputs_dequantized(tmp_path: Path) -> None:
+    model = tiny_models.write_tflite(tmp_path / "b.tflite", int8=True)
+    found = run(tmp_path, {"task": "outputs"}, [spec(model)], test={"x": ROWS})
+    answers = np.load(tmp_path / found["models"][0]["outputs"]["test"])
+    # Rounding of inputs, weights and output, each by half a step at most.
+    steps = 0.5 * tiny_models.INPUT_SCALE * np.abs(tiny_models.WEIGHT).sum(1)
+    steps = (
+        steps + 0.5 * tiny_models.WEIGHT_SCALE * (np.abs(ROWS).sum(1, keepdims=True) + 0.1) + tiny_models.OUTPUT_SCALE
+    )
+    assert answers.dtype == np.float32
+    assert (np.abs(answers - tiny_models.linear(ROWS)) <= steps).all()
+    np.testing.assert_allclose(
+        answers / tiny_models.OUTPUT_SCALE, np.rint(answers / tiny_models.OUTPUT_SCALE), atol=1e-3
+    )
+
+
+def test_values_beyond_an_int8_inputs_range_are_clipped(tmp_path: Path) -> None:
+    model = tiny_models.write_tflite(tmp_path / "b.tflite", int8=True)
+    far, edge = np.full((1, 4), 1e6, np.float32), np.full((1, 4), 100, np.float32)
+    found = run(tmp_path, {"task": "outputs"}, [spec(model)], far={"x": far}, edge={"x": edge})
+    files = found["models"][0]["outputs"]
+    np.testing.assert_array_equal(np.load(tmp_path / files["far"]), np.load(tmp_path / files["edge"]))
+
+
+def test_footprint_tells_load_times_and_the_peak_of_the_process(tmp_path: Path, onnx: Path) -> None:
+    model = run(tmp_path, FOOTPRINT, [spec(onnx)], samples={"x": ROWS})["models"][0]
+    assert len(model["load_ns"]) == 3
+    assert min(model["load_ns"]) > 0
+    if Path("/proc/self/status").is_file():
+        assert 10e6 < model["peak_memory_bytes"] < 300e6  # Python, numpy and the runtime; torch alone would take more
+    else:
+        assert model["peak_memory_bytes"] is None
+
+
+@pytest.mark.parametrize("task", [LATENCY, {"task": "outputs"}, FOOTPRINT])
+def test_a_file_that_is_not_the_one_meant_is_never_run(tmp_path: Path, onnx: Path, task: dict[str, Any]) -> None:
+    found = run(tmp_path, task, [spec(onnx, sha256="0" * 64)], samples={"x": ROWS})
+    assert found["status"] == "failed"
+    assert found["models"] == []
+    assert "model 'a'" in found["message"]
+    assert "the job means 0000" in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("sets", "expected"),
+    [
+        ({"z": ROWS}, "model 'a': the model wants the input 'x'; the job holds z"),
+        ({"x": ROWS[:, :2]}, "model 'a': the input 'x' has shape (1, 2); the model takes (1, 4)"),
+    ],
+)
+def test_rows_that_do_not_fit_are_told_plainly(
+    tmp_path: Path, onnx: Path, tflite: Path, sets: dict[str, Any], expected: str
+) -> None:
+    assert run(tmp_path, {"task": "outputs"}, [spec(onnx)], test=sets)["message"] == expected
+    assert run(tmp_path, LATENCY, [spec(onnx)], samples=sets)["message"] == expected
+    assert run(tmp_path, LATENCY, [spec(tflite)], samples=sets)["message"] == expected.replace("'a'", "'b'")
+
+
+def test_a_model_with_two_outputs_is_refused_where_one_is_read(tmp_path: Path) -> None:
+    model = tiny_models.write_onnx(tmp_path / "a.onnx", outputs=2)
+    found = run(tmp_path, {"task": "outputs"}, [spec(model)], test={"x": ROWS})
+    assert found["message"] == "model 'a': one output is read, and there are 2: y, y1"
+
+
+def test_an_unknown_runtime_and_a_damaged_model_are_told_plainly(tmp_path: Path, onnx: Path, tflite: Path) -> None:
+    found = run(tmp_path, LATENCY, [spec(onnx, runtime="abacus")])
+    assert found["message"].startswith("model 'a': this device does not have the runtime 'abacus'")
+    for path in (onnx, tflite):
+        path.write_bytes(path.read_bytes()[:40])
+        found = run(tmp_path, LATENCY, [spec(path)])
+        assert found["status"] == "failed"
+        assert found["message"].startswith(f"model '{path.stem}': ")
+
+
+def test_a_provider_fallback_is_a_failure(tmp_path: Path, onnx: Path) -> None:
+    (tmp_path / "onnxruntime.py").write_text(
+        "class SessionOptions: pass\n"
+        "class GraphOptimizationLevel: ORT_ENABLE_ALL = 99\n"
+        "class InferenceSession:\n"
+        "    def __init__(self, *a, **k): pass\n"
+        "    def get_providers(self): return ['OtherProvider', 'CPUExecutionProvider']\n"
+    )
+    found = run(tmp_path, LATENCY, [spec(onnx)])
+    assert "ONNX Runtime fell back to ['OtherProvider', 'CPUExecutionProvider']" in found["message"]
+
+
+# The parts that decide how long to run, with a clock of our own.
+
+
+class Clock:
+    """Stands for the module `time`: each run takes the next of the given nanoseconds."""
+
+    def __init__(self, durations: Any) -> None:
+        self.now, self.durations = 0, iter(durations)
+
+    def perf_counter_ns(self) -> int:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now / 1e9
+
+    def run(self) -> None:
+        self.now += next(self.durations)
+
+
+@pytest.fixture
+def agent() -> ModuleType:
+    loaded = importlib.util.spec_from_file_location("agent_under_test", AGENT)
+    assert loaded is not None
+    assert loaded.loader is not None
+    module = importlib.util.module_from_spec(loaded)
+    loaded.loader.exec_module(module)
+    return module
+
+
+def make_model(agent: ModuleType, clock: Clock, placed: list[Any]) -> Any:
+    return agent.Model({}, [], None, None, placed.append, clock.run, None)
+
+
+def warm_up(agent: ModuleType, monkeypatch: pytest.MonkeyPatch, durations: Any, **limits: Any) -> int:
+    clock = Clock(durations)
+    monkeypatch.setattr(agent, "time", clock)
+    runs: int = agent.warm_up(make_model(agent, clock, []), ["row"], WARM_UP | limits)
+    return runs
+
+
+def test_warm_up_ends_when_two_windows_agree(agent: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    falling = itertools.chain([900] * 5, [600] * 5, [400] * 5, itertools.repeat(300))
+    assert warm_up(agent, monkeypatch, falling) == 25
+    assert warm_up(agent, monkeypatch, itertools.repeat(300)) == 10
+    assert warm_up(agent, monkeypatch, itertools.repeat(300), min_runs=30) == 30
+
+
+def test_warm_up_ends_at_its_limits(agent: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    never = (1000 * 2**index for index in itertools.count())
+    assert warm_up(agent, monkeypatch, never, max_runs=20, max_seconds=1e9) == 20
+    assert warm_up(agent, monkeypatch, (10**8 * (1 + n // 5) for n in itertools.count()), max_seconds=0.9) == 10
+
+
+def test_timed_runs_rotate_through_the_rows(agent: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, placed = Clock([5, 6, 7, 8]), []  # type: ignore[var-annotated]
+    monkeypatch.setattr(agent, "time", clock)
+    assert agent.timed_runs(make_model(agent, clock, placed), ["p", "q", "r"], 4, first=2) == [5, 6, 7, 8]
+    assert placed == ["r", "p", "q", "r"]
+
+
+def test_the_older_tflite_runtime_serves_where_litert_is_absent(
+    agent: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent.util, "find_spec", lambda name: name == "tflite_runtime" or None)
+    monkeypatch.setattr(agent.metadata, "version", lambda name: "2.14.0")
+    monkeypatch.setattr(agent, "import_module", lambda name: name)
+    assert agent.import_runtime("tflite") == ("tflite_runtime.interpreter", "tflite_runtime 2.14.0")
+    with pytest.raises(agent.AgentError, match="does not have the runtime 'onnxruntime'"):
+        agent.import_runtime("onnxruntime")
+
+
+@pytest.mark.parametrize("program", sorted(path.name for path in AGENT.parent.glob("*.py")))
+def test_every_program_is_python_38_and_stands_alone(program: str) -> None:
+    tree = ast.parse((AGENT.parent / program).read_text(), feature_version=(3, 8))
+    nodes = list(ast.walk(tree))
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "." for node in nodes if isinstance(node, ast.ImportFrom)}
+    strangers = {name.split(".")[0] for name in imported} - sys.stdlib_module_names
+    assert strangers <= {"numpy", "onnxruntime"}

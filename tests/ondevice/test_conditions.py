@@ -1,0 +1,62 @@
+"""The program that says what the device is, on this machine and on a made-up /sys and /proc."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+PROGRAM = Path(__file__).parents[2] / "l0gm_edge" / "ondevice" / "conditions.py"
+
+
+@pytest.fixture
+def program() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("conditions_under_test", PROGRAM)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_this_machine_is_told_without_numpy() -> None:
+    ended = subprocess.run([sys.executable, "-S", str(PROGRAM)], capture_output=True, text=True, check=True)
+    found = json.loads(ended.stdout)
+    assert found["machine"]["cores"] == str(os.cpu_count())
+    assert found["conditions"]["time"].endswith("Z")
+    assert found["conditions"]["load_1m"] >= 0
+
+
+def test_clocks_and_temperatures_come_in_their_units(
+    program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "CPU", tmp_path / "cpu")
+    monkeypatch.setattr(program, "THERMAL", tmp_path / "thermal")
+    write(tmp_path / "cpu/cpu0/cpufreq/scaling_cur_freq", "1500000\n")
+    write(tmp_path / "cpu/cpu1/cpufreq/scaling_cur_freq", "1800000\n")
+    write(tmp_path / "cpu/cpu0/cpufreq/scaling_governor", "performance\n")
+    write(tmp_path / "thermal/thermal_zone0/temp", "48312\n")
+    write(tmp_path / "thermal/thermal_zone1/temp", "51000\n")
+    write(tmp_path / "thermal/thermal_zone2/temp", "not ready\n")
+    found = program.conditions()
+    assert found["frequency_mhz"] == pytest.approx(1650)
+    assert found["governor"] == "performance"
+    assert found["temperature_c"] == pytest.approx(51)
+
+
+def test_what_is_not_told_is_null(program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "CPU", tmp_path / "cpu")
+    monkeypatch.setattr(program, "THERMAL", tmp_path / "thermal")
+    found = program.conditions()
+    assert [found[name] for name in ("governor", "frequency_mhz", "temperature_c")] == [None, None, None]

@@ -1,0 +1,67 @@
+"""The two programs that time operators, run as the device runs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_models
+
+PROGRAMS = Path(__file__).parents[2] / "l0gm_edge" / "ondevice"
+
+
+def run(program: Path, model: Path, *, runs: int = 20) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(program), str(model), "1", str(runs)]
+    return subprocess.run(command, cwd=model.parent, capture_output=True, text=True)
+
+
+def layers_of(program: str, model: Path) -> dict[str, Any]:
+    ended = run(PROGRAMS / program, model)
+    assert ended.returncode == 0, ended.stderr
+    found: dict[str, Any] = json.loads(ended.stdout)
+    assert all(set(layer) == {"name", "op", "mean_ns"} and layer["mean_ns"] > 0 for layer in found["layers"])
+    assert len({layer["name"] for layer in found["layers"]}) == len(found["layers"])
+    return found
+
+
+def test_onnxruntime_tells_its_operators_and_leaves_no_profile_behind(tmp_path: Path) -> None:
+    model = tiny_models.write_onnx(tmp_path / "a.onnx", rows="n")
+    found = layers_of("onnxruntime_layers.py", model)
+    assert [(layer["name"], layer["op"]) for layer in found["layers"]] == [("linear", "Gemm")]
+    assert found["fallback_ops"] == []
+    assert list(tmp_path.iterdir()) == [model]
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_litert_tells_the_operators_that_its_delegate_took(tmp_path: Path, int8: bool) -> None:
+    found = layers_of("tflite_layers.py", tiny_models.write_tflite(tmp_path / "b.tflite", int8=int8))
+    assert [layer["op"] for layer in found["layers"]][-1] == "Fully Connected"
+    assert found["fallback_ops"] == []
+
+
+def test_litert_names_the_operators_outside_its_delegate(tmp_path: Path) -> None:
+    found = layers_of("tflite_layers.py", tiny_models.write_tflite(tmp_path / "b.tflite", fallback=True))
+    assert found["fallback_ops"] == ["FLOOR_MOD"]
+    assert found["layers"][-1]["op"] == "FLOOR_MOD"
+
+
+@pytest.mark.parametrize(("program", "ending"), [("onnxruntime_layers.py", "onnx"), ("tflite_layers.py", "tflite")])
+def test_a_damaged_model_gives_a_reason_in_one_line(tmp_path: Path, program: str, ending: str) -> None:
+    (tmp_path / f"bad.{ending}").write_bytes(b"no model at all")
+    ended = run(PROGRAMS / program, tmp_path / f"bad.{ending}")
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.splitlines()[-1].startswith("per-operator times are not available: ")
+
+
+def test_a_litert_release_with_another_layout_is_not_touched(tmp_path: Path) -> None:
+    program = tmp_path / "tflite_layers.py"
+    source = (PROGRAMS / "tflite_layers.py").read_text()
+    program.write_text(source.replace('KNOWN_RELEASE = "2.3."', 'KNOWN_RELEASE = "9.9."'))
+    ended = run(program, tiny_models.write_tflite(tmp_path / "b.tflite"))
+    assert ended.returncode == 1
+    assert "the profiler is known in 9.9.x only" in ended.stderr
