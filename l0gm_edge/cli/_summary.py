@@ -41,7 +41,8 @@ def _lines(report: Report, folder: Path) -> list[str]:
         "",
         *(_artifact(row) for row in report.artifacts if row.role == "compressed"),
         "",
-        f"  page: {folder / 'report' / 'report.html'}",
+        f"  page:   {folder / 'report' / 'report.html'}",
+        *([f"  bundle: {folder / 'bundle'}"] if any(row.chosen for row in report.artifacts) else []),
     ]
 
 
@@ -57,4 +58,4 @@ def _reasons(report: Report) -> list[str]:
 def _artifact(row: ArtifactRow) -> str:
     p50 = "not measured" if row.p50_ms is None else f"p50 {row.p50_ms:.3f} ms"
     mark = "*" if row.chosen else " "
-    return f"  {mark} {row.name}: {p50}, {row.bytes / MB:.3f} MB, accuracy {row.accuracy:.2%}; {row.why}"
+    return f"  {mark} {row.name}: {p50}, {row.bytes / MB:.3f} MB, accuracy {row.accuracy:.2%}\n      {row.why}"

@@ -60,6 +60,7 @@ class CommandLine(click.Group):
 def main() -> None:
     """Learn what a multimodal PyTorch model needs, cut out the rest, and prove it on the device.
 
-    The road: learn, prune, recover, quantize, compile, measure, check, report. `run` walks all of it; each stage can be
-    made again on its own. `--json` on any command prints one JSON document on standard output and nothing else.
+    The road: learn, prune, recover, quantize, compile, measure, check, report, bundle. `run` walks all of it; each
+    stage can be made again on its own. `--json` on any command prints one JSON document on standard output and nothing
+    else.
     """

@@ -11,7 +11,6 @@ from pathlib import Path
 
 TOOLS = (
     "torch",
-    "torch-pruning",
     "onnx",
     "onnxruntime",
     "litert-torch",

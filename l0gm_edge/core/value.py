@@ -8,4 +8,4 @@ from pydantic import BaseModel, ConfigDict
 class Value(BaseModel):
     """A frozen, strict value: unknown keys are refused, and nothing acts when it is constructed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")

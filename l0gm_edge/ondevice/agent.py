@@ -27,7 +27,6 @@ import numpy as np
 Row = Dict[str, np.ndarray]
 Json = Dict[str, Any]
 PROVIDER = "CPUExecutionProvider"
-STATUS = Path("/proc/self/status")
 
 
 class AgentError(Exception):
@@ -56,7 +55,11 @@ def open_onnxruntime(onnxruntime: Any, path: str, threads: int) -> Model:
     session = onnxruntime.InferenceSession(path, options, providers=[PROVIDER])
     if session.get_providers() != [PROVIDER]:
         raise AgentError(f"asked for {PROVIDER}, ONNX Runtime fell back to {session.get_providers()}")
-    inputs = {one.name: (onnx_type(one.type), fixed_shape(one.shape)) for one in session.get_inputs()}
+    names = {"float": "float32", "double": "float64"}  # the other types of ONNX are called as numpy calls them
+    inputs = {}
+    for one in session.get_inputs():
+        kind = one.type[len("tensor(") : -1]
+        inputs[one.name] = np.dtype(names.get(kind, kind)), fixed_shape(one.shape)
     outputs = [one.name for one in session.get_outputs()]
     binding: Any = None
 
@@ -133,22 +136,18 @@ def import_runtime(name: str) -> tuple[Any, str]:
     raise AgentError(f"this device does not have the runtime '{name}' (the agent looked for {known.get(name, 'none')})")
 
 
-def check_digest(spec: Json) -> None:
-    """Refuse a file that is not the one the job means."""
+def prepare(spec: Json) -> None:
+    """Refuse a file that is not the one the job means; import its runtime, so that no load time contains that."""
     found = hashlib.sha256(Path(spec["path"]).read_bytes()).hexdigest()
     if found != spec["sha256"]:
         raise AgentError(f"the file that arrived has sha256 {found[:16]}, the job means {spec['sha256'][:16]}")
+    import_runtime(spec["runtime"])
 
 
 def open_model(spec: Json) -> Model:
     """Open a model in its runtime."""
     opener = open_onnxruntime if spec["runtime"] == "onnxruntime" else open_tflite
     return opener(import_runtime(spec["runtime"])[0], spec["path"], spec["threads"])
-
-
-def onnx_type(name: str) -> Any:
-    """The numpy type of "tensor(int64)" and its like; only two are called otherwise in ONNX."""
-    return np.dtype(name[len("tensor(") : -1].replace("double", "float64") if name != "tensor(float)" else "float32")
 
 
 def fixed_shape(shape: Any) -> tuple[int, ...]:
@@ -214,7 +213,6 @@ def latency(job: Json, sets: dict[str, Row]) -> list[Json]:
             feeds = [model.feed(row) for row in sample_rows(model, job, sets)]
             loaded.append(({"warmup_runs": warm_up(model, feeds, job["warm_up"]), "rounds": []}, model, feeds))
     order, settle = random.Random(job["seed"]), job["settle_runs"]  # noqa: S311 (an order, not a secret)
-    gc.collect()
     gc.disable()
     for _ in range(job["rounds"]):
         for found, model, feeds in order.sample(loaded, len(loaded)):
@@ -245,18 +243,18 @@ def outputs(job: Json, sets: dict[str, Row]) -> list[Json]:
 
 def footprint(job: Json, sets: dict[str, Row]) -> list[Json]:
     """Load times, and the peak memory of this whole process, Python and runtime included: one model a job."""
-    results: list[Json] = []
+    results = []
     for spec in job["models"]:
         with speaking_of(spec):
-            found: Json = {"load_ns": [], "peak_memory_bytes": None}
+            loads, peak = [], None
             for _ in range(job["loads"]):
                 began = time.perf_counter_ns()
                 model = open_model(spec)
-                found["load_ns"].append(time.perf_counter_ns() - began)
+                loads.append(time.perf_counter_ns() - began)
                 timed_runs(model, [model.feed(row) for row in sample_rows(model, job, sets)], job["runs"])
-                found["peak_memory_bytes"] = found["peak_memory_bytes"] or peak_memory_bytes()  # one copy of the model
+                peak = peak or peak_memory_bytes()  # after the first load: what one copy of the model takes
                 del model
-            results.append(found)
+            results.append({"load_ns": loads, "peak_memory_bytes": peak})
     return results
 
 
@@ -272,7 +270,8 @@ def speaking_of(spec: Json) -> Iterator[None]:
 
 def peak_memory_bytes() -> Any:
     """The most memory this process ever held, or None where the system does not tell."""
-    lines = STATUS.read_text().splitlines() if STATUS.is_file() else []
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 
@@ -283,8 +282,7 @@ def main(job_path: str) -> int:
     try:
         for spec in job["models"]:
             with speaking_of(spec):
-                check_digest(spec)
-                import_runtime(spec["runtime"])
+                prepare(spec)
         sets = {split: dict(np.load(path)) for split, path in job["inputs"].items()}
         task = {"latency": latency, "outputs": outputs, "footprint": footprint}[job["task"]]
         for spec, one in zip(job["models"], task(job, sets)):

@@ -12,6 +12,7 @@ import click
 import pytest
 from click.testing import Result
 
+from l0gm_edge import pipeline
 from l0gm_edge.cli.main import main
 
 Invoke = Callable[..., Result]
@@ -38,8 +39,7 @@ def every_leaf() -> list[tuple[list[str], click.Command]]:
 
 
 def test_the_road_and_its_tools_are_all_there() -> None:
-    stages = {"learn", "prune", "recover", "quantize", "compile", "measure", "check", "report"}
-    assert stages | {"run", "hardware", "recipes", "doctor"} <= set(COMMANDS)
+    assert {*pipeline.STAGES, "run", "hardware", "recipes", "data", "profile", "verify", "doctor"} <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

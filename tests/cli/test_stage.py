@@ -10,10 +10,15 @@ from types import ModuleType
 import pytest
 from click.testing import Result
 
+from l0gm_edge.check.outcome import Outcome
+from l0gm_edge.core import load, store
+from l0gm_edge.core.report import Report
 from l0gm_edge.core.store import RunFolder
+from l0gm_edge.core.value import Value
+from l0gm_edge.core.verdict import Status, Verdict
 
 Invoke = Callable[..., Result]
-STAGES = ("learn", "prune", "recover", "quantize", "compile", "measure")
+STAGES = ("learn", "prune", "recover", "quantize", "compile", "measure", "bundle")
 
 
 @pytest.fixture
@@ -49,3 +54,35 @@ def test_a_folder_that_is_no_run_is_refused(stage: str, invoke: Invoke, tmp_path
     error = json.loads(result.stdout)["error"]
     assert error["where"] == str(tmp_path)
     assert "l0gm-edge run" in error["todo"]
+
+
+def test_report_ends_as_the_run_does(
+    invoke: Invoke, pipeline: ModuleType, make_report: Callable[..., Report], recipe_file: Path, run_folder: Path
+) -> None:
+    report = make_report(load.recipe(str(recipe_file)), load.hardware("host-cpu"), Status.FAIL)
+    pipeline.run_stage = leaving("report.json", report)  # type: ignore[attr-defined]
+    result = invoke("report", str(run_folder), "--json")
+    assert result.exit_code == 1
+    assert Report.model_validate_json(result.stdout) == report
+
+
+@pytest.mark.parametrize(("status", "expected"), [(Status.PASS, 0), (Status.FAIL, 1), (Status.INCONCLUSIVE, 3)])
+def test_check_tells_every_verdict_and_ends_with_what_they_say(
+    status: Status, expected: int, invoke: Invoke, pipeline: ModuleType, run_folder: Path
+) -> None:
+    of_run = Verdict(check="exactness", artifact=None, status=status, reason="the cut is equal")
+    rejected = Verdict(check="parity", artifact="small-int8", status=Status.FAIL, reason="far off")
+    outcome = Outcome(verdicts=(of_run, rejected), choices=())
+    pipeline.run_stage = leaving("outcome.json", outcome)  # type: ignore[attr-defined]
+    plain = invoke("check", str(run_folder))
+    assert plain.exit_code == expected
+    assert "run: exactness: the cut is equal" in plain.stdout
+    assert "small-int8: parity: far off" in plain.stdout
+    assert Outcome.model_validate_json(invoke("check", str(run_folder), "--json").stdout) == outcome
+
+
+def leaving(name: str, value: Value) -> Callable[[Path, str, Path | None, object], None]:
+    def run_stage(folder: Path, stage: str, data_dir: Path | None, progress: object) -> None:
+        store.write_value(folder / stage / name, value)
+
+    return run_stage

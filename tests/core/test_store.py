@@ -31,18 +31,13 @@ def writer(text: str = "whole") -> Callable[[Path], None]:
     return work
 
 
-def never(folder: Path) -> None:
-    raise AssertionError(f"made again in {folder}")
-
-
-def test_a_stage_is_made_once_and_reused(tmp_path: Path) -> None:
+def test_a_stage_is_finished_for_the_inputs_it_was_made_from(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
-    made, reused = run.make("learn", INPUTS, writer())
-    assert not reused
+    assert run.finished("learn", INPUTS) is None
+    made = run.make("learn", INPUTS, writer())
     assert list(made.files) == ["deep/model.bin"]
-    again, reused = run.make("learn", INPUTS, never)
-    assert reused
-    assert again == made
+    assert run.finished("learn", INPUTS) == run.record("learn") == made
+    assert run.finished("learn", {"recipe": "b" * 64}) is None
 
 
 def test_nothing_is_written_before_a_stage_is_made(tmp_path: Path) -> None:
@@ -51,20 +46,19 @@ def test_nothing_is_written_before_a_stage_is_made(tmp_path: Path) -> None:
     assert not run.root.exists()
 
 
-def test_changed_inputs_make_the_stage_again(tmp_path: Path) -> None:
+def test_a_stage_made_again_replaces_the_old_one(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
-    first, _ = run.make("learn", INPUTS, writer("one"))
-    second, reused = run.make("learn", {"recipe": "b" * 64}, writer("two"))
-    assert not reused
+    first = run.make("learn", INPUTS, writer("one"))
+    second = run.make("learn", {"recipe": "b" * 64}, writer("two"))
     assert second.sha256 != first.sha256
     assert (run.path("learn") / "deep" / "model.bin").read_text(encoding="utf-8") == "two"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["learn"]
 
 
 @pytest.mark.parametrize("damage", ["changed", "missing"])
-def test_a_tampered_stage_is_told_and_made_again(tmp_path: Path, damage: str) -> None:
+def test_a_tampered_stage_is_told_and_not_finished(tmp_path: Path, damage: str) -> None:
     run = RunFolder(tmp_path)
-    made, _ = run.make("learn", INPUTS, writer())
+    made = run.make("learn", INPUTS, writer())
     model = run.path("learn") / "deep" / "model.bin"
     if damage == "changed":
         model.write_text("whale", encoding="utf-8")
@@ -72,8 +66,8 @@ def test_a_tampered_stage_is_told_and_made_again(tmp_path: Path, damage: str) ->
         model.unlink()
     with pytest.raises(IntegrityError, match="changed: its sha256 is" if damage == "changed" else "is missing"):
         run.record("learn")
-    again, reused = run.make("learn", INPUTS, writer())
-    assert not reused
+    assert run.finished("learn", INPUTS) is None
+    again = run.make("learn", INPUTS, writer())
     assert again.files == made.files
     assert run.record("learn") == again
 
@@ -94,7 +88,7 @@ def test_a_killed_stage_leaves_nothing_finished_and_goes_on_from_what_it_left(tm
         (folder / "checkpoint").unlink()
         writer()(folder)
 
-    record, _ = run.make("learn", INPUTS, resumed)
+    record = run.make("learn", INPUTS, resumed)
     assert list(record.files) == ["deep/model.bin"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["learn"]
 
@@ -108,7 +102,7 @@ def test_a_write_that_a_kill_cut_short_is_not_part_of_the_stage(tmp_path: Path) 
 
     with pytest.raises(Killed):
         run.make("learn", INPUTS, killed)
-    record, _ = run.make("learn", INPUTS, writer())
+    record = run.make("learn", INPUTS, writer())
     assert list(record.files) == ["deep/model.bin"]
 
 
@@ -121,7 +115,7 @@ def test_what_a_killed_stage_left_is_forgotten_when_its_inputs_changed(tmp_path:
 
     with pytest.raises(Killed):
         run.make("learn", INPUTS, killed)
-    record, _ = run.make("learn", {"recipe": "b" * 64}, writer())
+    record = run.make("learn", {"recipe": "b" * 64}, writer())
     assert list(record.files) == ["deep/model.bin"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["learn"]
 
@@ -144,7 +138,7 @@ def test_a_kill_between_any_two_steps_on_disk_leaves_a_stage_whole_or_absent(
     record = run.record("learn")
     held = run.path("learn") / "deep" / "model.bin"
     assert record is None or held.read_text(encoding="utf-8") == ("new" if record.inputs == new else "old")
-    final, _ = run.make("learn", new, writer("new"))
+    final = run.make("learn", new, writer("new"))
     assert held.read_text(encoding="utf-8") == "new"
     assert run.record("learn") == final
 
@@ -163,6 +157,16 @@ def _counted(step: Callable[..., object], left: list[int]) -> Callable[..., obje
         return step(*arguments, **named)
 
     return counted
+
+
+def test_a_folder_is_held_by_one_run_at_a_time(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    with run.exclusive(), pytest.raises(RefusedInput, match="another run is at work") as caught, run.exclusive():
+        raise AssertionError("held twice")
+    assert caught.value.where == str(run.root)
+    with run.exclusive():
+        run.make("learn", INPUTS, writer())
+    assert run.record("learn")
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM])
