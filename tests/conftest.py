@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,10 @@ def recipe_file(tmp_path: Path, recipe_text: str) -> Path:
 def root() -> Path:
     """The top of the source tree."""
     return ROOT
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """The same random numbers in every run of a test, for those that use torch."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)

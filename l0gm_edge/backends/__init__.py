@@ -35,6 +35,9 @@ class Backend(Protocol):
     SCHEMES: Mapping[str, str]
     """Numeric schemes by the name users know, with a one-line description; `fp32` always is one."""
 
+    def require_installed(self) -> None:
+        """Raise MissingExtra unless all that converting, quantizing and running need is installed."""
+
     def convert(self, program: Path, output: Path) -> None:
         """Convert a torch.export program (.pt2, batch fixed to 1) to an fp32 file, in a child process.
 

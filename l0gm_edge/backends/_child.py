@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
-from l0gm_edge.core.errors import ExportFailed, MissingExtra
+from l0gm_edge.core import processes
+from l0gm_edge.core.errors import ExportFailed, StorageFailed
 
 _QUIET = {"JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
 _LINES_SHOWN = 3
@@ -17,14 +18,11 @@ _LINES_SHOWN = 3
 _NOISE = (" ", "Traceback", "Original traceback", "WARNING", "Use tlparse", "(Refer to", "- ", "## ", "⬆")
 
 
-def require(package: str, extra: str, purpose: str) -> None:
-    """Raise MissingExtra unless a package can be imported; nothing is imported here."""
-    if find_spec(package) is None:
-        raise MissingExtra(package, extra, purpose)
-
-
 def run(module: str, *arguments: str | Path, purpose: str) -> None:
-    """Run `python -m module arguments...` to its end. Raises ExportFailed with the child's last words."""
+    """Run `python -m module arguments...` to its end.
+
+    Raises ExportFailed with the child's last words, StorageFailed when they tell of a full disk.
+    """
     done = subprocess.run(
         [sys.executable, "-P", "-m", module, *map(str, arguments)],
         capture_output=True,
@@ -33,7 +31,10 @@ def run(module: str, *arguments: str | Path, purpose: str) -> None:
         check=False,
         stdin=subprocess.DEVNULL,
         env=os.environ | _QUIET | {"PYTHONPATH": _search_path()},
+        preexec_fn=processes.ending_with_this_one(),
     )
+    if done.returncode != 0 and os.strerror(errno.ENOSPC) in done.stderr:
+        raise StorageFailed(f"{purpose} ran out of space", where=str(arguments[-1]), todo="free some space, run again")
     if done.returncode != 0:
         raise ExportFailed(
             f"{purpose} failed: {_last_words(done.stderr or done.stdout) or f'exit status {done.returncode}'}",

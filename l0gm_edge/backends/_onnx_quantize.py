@@ -24,9 +24,8 @@ from l0gm_edge.core.recipe import Quantize
 LINEAR = ("Gemm", "MatMul")
 # Cheap to run on 8-bit values, so that neighbouring heavy operators need no conversion in between.
 GLUE = ("Relu", "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceMean", "Concat")
-# Below these sizes int8 was slower than float (x86 with VNNI, one thread, batch 1): a convolution from 4 to 16 channels
-# 1.3x, from 1 to 16 3.5x, depthwise 1.3-1.9x, a linear layer of 128x128 1.3x; from 8 to 16 0.85x, 32 to 64 0.4x,
-# 192x192 0.92x, 512x512 0.57x. See docs/decisions/0004-quantization-presets.md.
+# Below these sizes, and in depthwise convolutions, int8 is slower than float (x86 with VNNI, one thread, batch 1):
+# benchmarks/results/presets-layers.md, docs/decisions/0004-quantization-presets.md.
 SMALLEST_INPUT_CHANNELS = 8
 SMALLEST_OUTPUT_CHANNELS = 16
 SMALLEST_LINEAR_WEIGHTS = 192 * 192

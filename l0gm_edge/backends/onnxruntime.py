@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from l0gm_edge.backends import ModelFacts, Samples, _calibration_file, _child
+from l0gm_edge.core import environment
 from l0gm_edge.core.recipe import Quantize
 
 EXTRA = "onnx"
@@ -15,6 +16,11 @@ SCHEMES = {
     "static_int8": "8-bit weights and activations in the convolutions and large linear layers, where int8 is faster",
     "dynamic_int8": "8-bit weights in linear layers, activations quantized as they come; a smaller file, rarely faster",
 }
+
+
+def require_installed() -> None:
+    """Raise MissingExtra unless all that converting, quantizing and running need is installed."""
+    _require("compiling for ONNX Runtime")
 
 
 def convert(program: Path, output: Path) -> None:
@@ -45,7 +51,7 @@ def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize
 
 def inspect(model: Path) -> ModelFacts:
     """Inputs, outputs and operators of an ONNX file; weights stored outside it are not read. Raises RefusedInput."""
-    _child.require("onnx", "onnx", "reading an .onnx file")
+    environment.require("onnx", EXTRA, "reading an .onnx file")
     from l0gm_edge.backends import _onnx_file  # imports onnx
 
     return _onnx_file.facts(model)
@@ -53,4 +59,4 @@ def inspect(model: Path) -> ModelFacts:
 
 def _require(purpose: str) -> None:
     for package in ("onnx", "onnxscript", "onnxruntime"):
-        _child.require(package, "onnx", purpose)
+        environment.require(package, EXTRA, purpose)

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from l0gm_edge.backends import ModelFacts, Samples, _calibration_file, _child
+from l0gm_edge.core import environment
 from l0gm_edge.core.recipe import Quantize
 
 EXTRA = "tflite"
@@ -19,18 +20,24 @@ SCHEMES = {
 }
 
 
+def require_installed() -> None:
+    """Raise MissingExtra unless all that converting, quantizing and running need is installed."""
+    for package in ("litert_torch", "ai_edge_quantizer", "ai_edge_litert"):
+        environment.require(package, EXTRA, "compiling for TFLite")
+
+
 def convert(program: Path, output: Path) -> None:
     """Convert a torch.export program to fp32 TFLite, inputs named as the model's arguments.
 
     Raises MissingExtra or ExportFailed.
     """
-    _child.require("litert_torch", "tflite", "conversion to TFLite")
+    environment.require("litert_torch", EXTRA, "conversion to TFLite")
     _child.run("l0gm_edge.backends._tflite_convert", program, output, purpose="the conversion to TFLite")
 
 
 def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path) -> None:
     """Write an fp32 TFLite file in another of `SCHEMES`. Raises DataError, MissingExtra or ExportFailed."""
-    _child.require("ai_edge_quantizer", "tflite", "quantization for TFLite")
+    environment.require("ai_edge_quantizer", EXTRA, "quantization for TFLite")
     _calibration_file.require_fit(calibration, inspect(source))
     with TemporaryDirectory(prefix="l0gm-edge-") as folder:
         samples = Path(folder) / "calibration.npz"
@@ -47,7 +54,7 @@ def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize
 
 def inspect(model: Path) -> ModelFacts:
     """Inputs, outputs and operators of a TFLite file, without running it. Raises RefusedInput."""
-    _child.require("ai_edge_litert", "tflite-runtime", "reading a .tflite file")
+    environment.require("ai_edge_litert", "tflite-runtime", "reading a .tflite file")
     from l0gm_edge.backends import _tflite_file  # imports ai_edge_litert
 
     return _tflite_file.facts(_tflite_file.read(model), model)

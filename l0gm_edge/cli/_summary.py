@@ -41,7 +41,7 @@ def _lines(report: Report, folder: Path) -> list[str]:
         "",
         *(_artifact(row) for row in report.artifacts if row.role == "compressed"),
         "",
-        f"  page:   {folder / 'report' / 'report.html'}",
+        f"  page:   {folder / 'report.html'}",
         *([f"  bundle: {folder / 'bundle'}"] if any(row.chosen for row in report.artifacts) else []),
     ]
 

@@ -29,7 +29,7 @@ def command(
 
     what, device = load.recipe(recipe, overrides), load.hardware(profile)
     folder = out or Path("runs") / what.name
-    from l0gm_edge.pipeline import run  # after the refusals: it brings torch
+    from l0gm_edge.pipeline import run  # after the refusals, which are told at once
 
     with listener(as_json=as_json) as progress:
         report = run(what, device, folder, data_dir, progress)

@@ -16,7 +16,12 @@ _LINES_SHOWN = 6
 
 
 def save_program(model: nn.Module, example: Mapping[str, Tensor], path: Path) -> None:
-    """Export `model(**example)` in evaluation mode, batch fixed to that of `example`, and write it as .pt2, atomically.
+    """Write `program(model, example)` as .pt2, atomically. Raises ExportFailed."""
+    store.write_bytes(path, program(model, example))
+
+
+def program(model: nn.Module, example: Mapping[str, Tensor]) -> bytes:
+    """Export `model(**example)` in evaluation mode, batch fixed to that of `example`.
 
     The same model gives the same bytes. The model is left in the mode it was in. Raises ExportFailed, saying what
     torch could not trace.
@@ -24,15 +29,14 @@ def save_program(model: nn.Module, example: Mapping[str, Tensor], path: Path) ->
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        program = torch.export.export(model, (), dict(example))
         buffer = io.BytesIO()  # in memory: a program saved to a path holds that path's name
-        torch.export.save(program, buffer)
+        torch.export.save(torch.export.export(model, (), dict(example)), buffer)
     except Exception as error:  # whatever the model's own code or torch's tracer raises
         raise _explain(model, error) from error
     finally:
         for module, training in modes.items():
             module.training = training
-    store.write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def floor_program(example: Mapping[str, Tensor], classes: int, path: Path) -> None:

@@ -7,7 +7,10 @@ import platform
 import subprocess
 from functools import cache
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
+
+from l0gm_edge.core.errors import MissingExtra
 
 TOOLS = (
     "torch",
@@ -26,6 +29,12 @@ def installed_version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+def require(package: str, extra: str, purpose: str) -> None:
+    """Raise MissingExtra, naming the extra, unless a package can be imported; nothing is imported here."""
+    if find_spec(package) is None:
+        raise MissingExtra(package, extra, purpose)
 
 
 @cache

@@ -79,8 +79,7 @@ class RunFolder:
             partial = self.root / f".{stage}.{text_sha256(json.dumps(dict(inputs), sort_keys=True))[:16]}"
             self._forget_other_partials(stage, partial)
             partial.mkdir(parents=True, exist_ok=True)
-            for torn in partial.rglob(f".*{TEMPORARY}"):
-                torn.unlink()  # a write that a kill cut short
+            _forget_torn(partial)
             started = time.monotonic()
             work(partial)
             files = {name: file_sha256(partial / name) for name in sorted(_files(partial)) if name != RECORD}
@@ -130,7 +129,7 @@ def storage_errors(
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
             raise
         raise StorageFailed(
             f"cannot write: {error.strerror}",
@@ -210,6 +209,15 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _forget_torn(folder: Path) -> None:
+    """Remove what a kill cut short: files half-written, and folders of intermediate files."""
+    for torn in list(folder.rglob(f".*{TEMPORARY}")):
+        if torn.is_dir():
+            shutil.rmtree(torn)
+        else:
+            torn.unlink(missing_ok=True)
 
 
 def _files(folder: Path) -> Iterator[str]:

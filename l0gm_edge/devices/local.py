@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
+from l0gm_edge.core import processes
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.devices import CommandResult, Outcome
@@ -56,6 +57,7 @@ class LocalDevice:
                 text=True,
                 errors="replace",
                 start_new_session=True,
+                preexec_fn=processes.ending_with_this_one(),
             )
         except OSError as error:
             return CommandResult(outcome=Outcome.COMMAND_FAILED, status=None, stdout="", stderr=str(error))

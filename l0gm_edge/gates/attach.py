@@ -43,13 +43,15 @@ class Gating:
             elif isinstance(module, nn.LayerNorm):
                 module.forward = partial(self._normalise, module, entries)  # type: ignore[method-assign]
                 self._norms.append(module)
+        for path, span in expert_layers(layout).items():
+            self._handles.append(model.get_submodule(path).register_forward_hook(partial(self._gate_whole, span)))
 
     def remove(self) -> None:
         """Take every hook off; the model computes again what it would without gates."""
         for handle in self._handles:
             handle.remove()
-        for norm in self._norms:
-            del norm.forward
+        while self._norms:
+            del self._norms.pop().forward
 
     def _draw(self, model: nn.Module, _args: object, _kwargs: object) -> None:
         gates = self.source(model.training)
@@ -65,6 +67,9 @@ class Gating:
     def _gate_logits(self, entries: Tensor, _module: nn.Module, _args: object, logits: Tensor) -> Tensor:
         return logits + gate_logit(self._values[entries])
 
+    def _gate_whole(self, span: slice, _module: nn.Module, _args: object, out: Tensor) -> Tensor:
+        return out * self._values[span].max()
+
     def _normalise(self, norm: nn.LayerNorm, entries: Tensor, x: Tensor) -> Tensor:
         return layer_norm(x, norm, (self._values[entries] > 0).to(x.dtype))
 
@@ -72,6 +77,21 @@ class Gating:
 def gate_logit(gates: Tensor) -> Tensor:
     """What an expert's gate adds to its router logit: log z, so that routing weights are proportional to z."""
     return torch.where(gates > 0, gates.clamp_min(1e-30).log(), gates.new_tensor(CLOSED_LOGIT))
+
+
+def expert_layers(layout: Layout) -> dict[str, slice]:
+    """Paths of the layers made of whole experts, with the experts' entries.
+
+    Routing weights add up to one whatever the gates, so such a layer is multiplied by the widest open of them as well:
+    when all are closed it gives nothing.
+    """
+    return {
+        member.module: layout.span(site)
+        for site in layout.sites
+        if site.kind is SiteKind.EXPERTS
+        for member in site.members
+        if member.axis == "units"
+    }
 
 
 def router_paths(layout: Layout) -> set[str]:

@@ -14,6 +14,7 @@ from l0gm_edge.core.site import Composite, Member, Site
 from l0gm_edge.gates.labels import ALWAYS
 from l0gm_edge.gates.layers import CONVOLUTIONS
 from l0gm_edge.gates.trace import Trace, trace
+from l0gm_edge.gates.trial import survives
 
 
 def find_sites(
@@ -22,7 +23,8 @@ def find_sites(
     """Every site of a model called as `model(**example_inputs)`, in the order of its modules.
 
     `interfaces` are paths of layers whose outputs are a modality's classifier-facing interface. Units that no layer
-    reads, that reach the model's outputs, or that pass through something that cannot be cut are left out.
+    reads, that reach the model's outputs, or that pass through something that cannot be cut are left out, as are
+    sites without whose units the model's own code no longer works.
     Raises ExportFailed when the model does not run on these inputs.
     """
     try:
@@ -40,7 +42,8 @@ def find_sites(
         if isinstance(layer, Composite)
         for site in layer.inner_sites()
     ]
-    sites = [*_traced_sites(model, found, interfaces), *inner]
+    traced = [site for site in _traced_sites(model, found, interfaces) if survives(model, example_inputs, site)]
+    sites = [*traced, *inner]
     return tuple(sorted(sites, key=lambda site: min(order[member.module] for member in site.members)))
 
 

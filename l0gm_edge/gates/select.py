@@ -49,10 +49,30 @@ def select(layout: Layout, scores: Tensor, widths: Widths, cost: Cost, budget: f
     Raises TargetImpossible when the least widths alone exceed the budget.
     """
     blocks = _blocks(layout, scores, widths)
-    kept = torch.zeros(layout.units)
+    kept = _least(layout, blocks, cost, budget)
     done = [block.after is None for block in blocks]
-    for block, needed in zip(blocks, done, strict=True):
-        if needed:
+    ranked = sorted(range(len(blocks)), key=lambda index: -blocks[index].score)
+    for index in ranked:
+        block = blocks[index]
+        if block.after is None or not done[block.after]:
+            continue
+        trial = kept.clone()
+        trial[block.units] = 1
+        if cost(trial) <= budget:
+            kept, done[index] = trial, True
+    return kept.bool()
+
+
+def require_reachable(layout: Layout, widths: Widths, cost: Cost, budget: float) -> None:
+    """Raise TargetImpossible when the least widths alone exceed the budget, whatever the scores will be."""
+    _least(layout, _blocks(layout, torch.zeros(layout.units), widths), cost, budget)
+
+
+def _least(layout: Layout, blocks: list[_Block], cost: Cost, budget: float) -> Tensor:
+    """The units that stay in any case, as 0/1 (units,)."""
+    kept = torch.zeros(layout.units)
+    for block in blocks:
+        if block.after is None:
             kept[block.units] = 1
     least = cost(kept)
     if least > budget:
@@ -62,19 +82,7 @@ def select(layout: Layout, scores: Tensor, widths: Widths, cost: Cost, budget: f
             allowed=f"{least:,.0f} or more",
             todo="raise the target, or lower gates.min_units",
         )
-    ranked = sorted(range(len(blocks)), key=lambda index: -blocks[index].score)
-    grown = True
-    while grown:
-        grown = False
-        for index in ranked:
-            block = blocks[index]
-            if done[index] or not done[block.after or 0]:
-                continue
-            trial = kept.clone()
-            trial[block.units] = 1
-            if cost(trial) <= budget:
-                kept, done[index], grown = trial, True, True
-    return kept.bool()
+    return kept
 
 
 def _blocks(layout: Layout, scores: Tensor, widths: Widths) -> list[_Block]:
@@ -93,7 +101,9 @@ def _blocks(layout: Layout, scores: Tensor, widths: Widths) -> list[_Block]:
                 blocks[previous].units.extend(units)
                 continue
             holder.update(dict.fromkeys(units, len(blocks)))
-            blocks.append(_Block(units, float(scores[units].mean()), previous))
+            score = float(scores[units].mean())
+            # never ahead of the block it waits for, so that it comes right after it and not after all others
+            blocks.append(_Block(units, score if previous is None else min(score, blocks[previous].score), previous))
             previous = len(blocks) - 1
     return blocks
 

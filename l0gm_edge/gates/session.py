@@ -13,7 +13,7 @@ from l0gm_edge.gates import methods
 from l0gm_edge.gates.attach import Gating
 from l0gm_edge.gates.groups import find_sites
 from l0gm_edge.gates.layout import Layout
-from l0gm_edge.gates.select import Widths, select
+from l0gm_edge.gates.select import Widths, require_reachable, select
 from l0gm_edge.gates.size import size_model
 from l0gm_edge.gates.target import budget
 
@@ -87,8 +87,11 @@ class Session:
     def choose(self, multiple: Mapping[SiteKind, int]) -> Tensor:
         """Decide which units stay, in multiples per kind, within the target: bool (units,)."""
         assert self.method is not None
-        least = dict.fromkeys(SiteKind, self.gates.min_units) | {SiteKind.EXPERTS: 1, SiteKind.HEADS: 1}
-        return select(self.layout, self.method.scores(), Widths(multiple, least), self.budget.count, self.budget.limit)
+        return select(self.layout, self.method.scores(), self._widths(multiple), self.budget.count, self.budget.limit)
+
+    def require_reachable(self, multiple: Mapping[SiteKind, int]) -> None:
+        """Raise TargetImpossible, before anything is learned, when no widths in these multiples meet the target."""
+        require_reachable(self.layout, self._widths(multiple), self.budget.count, self.budget.limit)
 
     def harden(self, kept: Tensor) -> Tensor:
         """From now on use these units only, each with its deployed gate (at least 1/2, where a gate opens).
@@ -102,6 +105,10 @@ class Session:
     def close(self) -> None:
         """Take the gates off the model."""
         self._gating.remove()
+
+    def _widths(self, multiple: Mapping[SiteKind, int]) -> Widths:
+        least = dict.fromkeys(SiteKind, self.gates.min_units) | {SiteKind.EXPERTS: 1, SiteKind.HEADS: 1}
+        return Widths(multiple, least)
 
     def _values(self, training: bool) -> Tensor:
         if self._kept is not None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from l0gm_edge.core.site import Axis, Composite
+from l0gm_edge.gates.evaluation import evaluating
 from l0gm_edge.gates.layers import CONVOLUTIONS, is_depthwise
 from l0gm_edge.gates.layout import Layout
 
@@ -55,13 +56,11 @@ def size_model(model: nn.Module, layout: Layout, example_inputs: Mapping[str, Te
     axes = _part_axes(model, layout)
     parents = _layer_parents(model, layout)
     rows = []
-    counted: set[nn.Parameter] = set()
     for path, layer in model.named_modules():
         sizes = _weight_and_bias(layer)
         if sizes is None:
             continue
         weight, bias, reads, writes = sizes
-        counted.update(layer.parameters(recurse=False))
         rows.append(
             (
                 _histogram(axes.get((path, "in")), reads, layout.units),
@@ -73,7 +72,9 @@ def size_model(model: nn.Module, layout: Layout, example_inputs: Mapping[str, Te
             )
         )
     reads_of, writes_of, weight_of, bias_of, position_of, parent_of = zip(*rows, strict=True)
-    others = sum(parameter.numel() for parameter in model.parameters() if parameter not in counted)
+    in_layers = sum((weight * sum(reads) + bias) * sum(writes) for reads, writes, weight, bias, *_ in rows)
+    # what is left over: other parameters, less tied ones, which stand in two layers and count once
+    others = sum(parameter.numel() for parameter in model.parameters()) - round(float(in_layers))
     return SizeModel(
         torch.stack(reads_of),
         torch.stack(writes_of),
@@ -158,12 +159,10 @@ def _positions(model: nn.Module, example_inputs: Mapping[str, Tensor]) -> dict[s
                 uses[path] = uses.get(path, 0) + out.numel() // width // batch
 
             handles.append(layer.register_forward_hook(count))
-    was_training = model.training
     try:
-        with torch.no_grad():
-            model.eval()(**example_inputs)
+        with evaluating(model):
+            model(**example_inputs)
     finally:
-        model.train(was_training)
         for handle in handles:
             handle.remove()
     return uses

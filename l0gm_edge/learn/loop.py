@@ -16,6 +16,7 @@ from l0gm_edge.core.progress import Progress
 from l0gm_edge.core.recipe import Distill, Learn
 from l0gm_edge.gates.session import Session
 from l0gm_edge.learn import checkpoint, losses
+from l0gm_edge.learn.augment import shifted
 from l0gm_edge.learn.batches import Batches, Inputs
 from l0gm_edge.learn.history import History, Moment
 
@@ -68,6 +69,8 @@ def train(course: Course, model: nn.Module, data: Split, folder: Path, progress:
             if course.session is not None and step == course.warm_up:
                 course.session.begin(course.steps - course.warm_up)
             inputs, labels = batches.at(step)
+            if settings.augment:
+                inputs = {name: shifted(values) for name, values in inputs.items()}
             _set_rate(optimizer, settings.lr * course.rate(step, course.steps))
             loss, logits = _loss(course, model, inputs, labels)
             _require_finite(loss, course, step)

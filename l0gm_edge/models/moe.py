@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from l0gm_edge.core.recipe import SiteKind
 from l0gm_edge.core.site import Axis, Member, Site
@@ -44,11 +47,24 @@ class MoE(nn.Module):
             alone: Tensor = self.experts[0](x)
             return alone
         logits = self.router(x)
-        self.balance = balance_loss(logits) if self.training else None
+        self.balance = self._balance(x, logits) if self.training else None
         weights = combine_weights(logits, self.top_k)
         terms = [weights[:, e : e + 1] * expert(x) for e, expert in enumerate(self.experts)]
         total: Tensor = sum(terms[1:], terms[0])
         return total
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has not run yet: without the last pass's balance loss, whose graph cannot be copied."""
+        return {**self.__dict__, "balance": None}
+
+    def _balance(self, x: Tensor, logits: Tensor) -> Tensor:
+        """The balance loss; what gates add to the logits counts in it, but gets no gradient from it.
+
+        Else balance, not use, would decide which experts stay: it pushes the gates of little used ones open.
+        """
+        assert self.router is not None
+        plain = functional.linear(x, self.router.weight, self.router.bias)
+        return balance_loss(plain + (logits - plain).detach())
 
     @property
     def in_features(self) -> int:

@@ -38,7 +38,7 @@ def compile(context: Context, folder: Path) -> None:  # noqa: A001 (the stage's 
     samples = arrays.read(context.run.path("quantize") / "calibration.npz")
     build.require_schemes(context.hardware)
     made: list[Artifact] = []
-    with tempfile.TemporaryDirectory(prefix="l0gm-edge-") as scratch:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=store.TEMPORARY) as scratch:
         programs = {role: Path(scratch) / f"{role}.pt2" for role in Role}
         native = Path(scratch) / "native.pt2"
         export.save_program(learning.dense_model(context), example, programs[Role.DENSE])

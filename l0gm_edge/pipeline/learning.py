@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
+from l0gm_edge.compile import export
 from l0gm_edge.core import arrays, store
 from l0gm_edge.core.dataset import Dataset
 from l0gm_edge.core.hardware import ChannelMultiple
@@ -18,6 +19,7 @@ from l0gm_edge.learn import courses, evaluate
 from l0gm_edge.learn.batches import tensors
 from l0gm_edge.learn.loop import forget
 from l0gm_edge.models import fusion
+from l0gm_edge.pipeline.arithmetic import fixed_arithmetic
 from l0gm_edge.pipeline.context import Context
 from l0gm_edge.prune import prune as pruning
 from l0gm_edge.prune.cut import replay
@@ -26,10 +28,22 @@ PROOF_ROWS = 256
 """Real validation samples on which the cut is proved."""
 
 
+def rehearse(context: Context) -> None:
+    """Build, gate, size and export an untrained model, so that what cannot work is refused before it is trained.
+
+    Raises DataError, RecipeError, TargetImpossible or ExportFailed.
+    """
+    recipe, data = context.recipe, context.dataset
+    session = attach(recipe, fresh_model(recipe, data), data)
+    session.require_reachable(pruning.multiples(channel_multiple(context)))
+    example, _ = tensors(data.calibration.take(slice(0, 1)))
+    export.program(fresh_model(recipe, data), example)
+
+
+@fixed_arithmetic()
 def learn(context: Context, folder: Path) -> None:
     """Train the dense reference, then the gated model."""
     recipe, data = context.recipe, context.dataset
-    _fixed_arithmetic()
     dense = fresh_model(recipe, data)
     histories = {courses.DENSE: courses.train_dense(recipe, dense, data, folder, context.progress)}
     gated = fresh_model(recipe, data)
@@ -37,34 +51,33 @@ def learn(context: Context, folder: Path) -> None:
     histories[courses.GATED] = courses.train_gated(recipe, gated, dense, session, data, folder, context.progress)
     _save_weights(folder / "dense.safetensors", dense)
     _save_weights(folder / "gated.safetensors", gated)
-    save_file(session.state_dict(), folder / "gates.safetensors")
+    store.write_bytes(folder / "gates.safetensors", save(session.state_dict()))
     _save_logits(folder / "logits.npz", dense, data)
     for name, history in histories.items():
         store.write_value(folder / f"history-{name}.json", history)
         forget(name, folder)
 
 
+@fixed_arithmetic()
 def prune(context: Context, folder: Path) -> None:
     """Cut what the gates closed, and prove that the rest gives what it gave."""
     recipe, data = context.recipe, context.dataset
     learned = context.run.path("learn")
-    _fixed_arithmetic()
     model = _with_weights(fresh_model(recipe, data), learned / "gated.safetensors")
     session = attach(recipe, model, data)
     session.begin(courses.gated_steps(recipe) - courses.warm_up_steps(recipe))
     session.load_state_dict(load_file(learned / "gates.safetensors"))
     real, _ = tensors(data.validation.take(slice(0, PROOF_ROWS)))
-    multiple = context.hardware.channel_multiple if recipe.prune.round_widths else ChannelMultiple()
-    pruned = pruning.prune(model, session, multiple, real, _base_sha256(recipe, data), recipe.seed)
+    pruned = pruning.prune(model, session, channel_multiple(context), real, _base_sha256(recipe, data), recipe.seed)
     store.write_value(folder / "plan.json", pruned.plan)
     store.write_value(folder / "exactness.json", pruned.exactness)
     _save_weights(folder / "model.safetensors", pruned.model)
 
 
+@fixed_arithmetic()
 def recover(context: Context, folder: Path) -> None:
     """Train the cut model for the steps that are left."""
     recipe, data = context.recipe, context.dataset
-    _fixed_arithmetic()
     dense = dense_model(context)
     small = small_model(context, "prune")
     history = courses.train_recovery(recipe, small, dense, data, folder, context.progress)
@@ -96,16 +109,15 @@ def small_model(context: Context, stage: str | None) -> fusion.LateFusion:
     return small if stage is None else _with_weights(small, context.run.path(stage) / "model.safetensors")
 
 
+def channel_multiple(context: Context) -> ChannelMultiple:
+    """The multiples that the cut's widths are rounded to."""
+    return context.hardware.channel_multiple if context.recipe.prune.round_widths else ChannelMultiple()
+
+
 def attach(recipe: Recipe, model: fusion.LateFusion, data: Dataset) -> Session:
     """Gates on the recipe's model."""
     example, _ = tensors(data.train.take(slice(0, 2)))
     return Session(model, example, recipe.gates, model.interface_layers())
-
-
-def _fixed_arithmetic() -> None:
-    """One thread and deterministic kernels: the same bits on every machine of a kind, whatever its core count."""
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(mode=True)
 
 
 def _with_weights(model: fusion.LateFusion, path: Path) -> fusion.LateFusion:
@@ -114,7 +126,7 @@ def _with_weights(model: fusion.LateFusion, path: Path) -> fusion.LateFusion:
 
 
 def _save_weights(path: Path, model: nn.Module) -> None:
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
+    store.write_bytes(path, save({name: value.contiguous() for name, value in model.state_dict().items()}))
 
 
 def _save_logits(path: Path, model: nn.Module, data: Dataset) -> None:

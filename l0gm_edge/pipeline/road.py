@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 from l0gm_edge.core import environment, store
-from l0gm_edge.core.hardware import HardwareProfile
+from l0gm_edge.core.hardware import Budgets, HardwareProfile
 from l0gm_edge.core.progress import Progress, Silent
 from l0gm_edge.core.recipe import Recipe
 from l0gm_edge.core.report import Report
 from l0gm_edge.core.value import Value
+from l0gm_edge.pipeline import preflight
 from l0gm_edge.pipeline.context import Context
 
 PACKAGE = Path(__file__).parents[1]
 PAGES = ("report.json", "report.md", "report.html")
+"""What the report stage leaves, also put where a person looks first: at the top of the run folder."""
 Settings = Callable[[Context], dict[str, str]]
 
 
@@ -27,7 +29,8 @@ Settings = Callable[[Context], dict[str, str]]
 class Stage:
     """A stage's name, the stages it reads, the settings and the source folders its result depends on.
 
-    Its work is the function of the same name in `module`, imported when it must be done.
+    Its work is the function of the same name in `module`, imported when it must be done. `ready` raises what would
+    stop it, when that can be known before any stage is made.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Stage:
     after: tuple[str, ...]
     sources: tuple[str, ...]
     settings: Settings
+    ready: Callable[[Context], None] = preflight.nothing
 
     def inputs(self, context: Context, records: dict[str, store.StageRecord]) -> dict[str, str]:
         """Digests of everything the stage is made from."""
@@ -58,7 +62,13 @@ def _learn_settings(context: Context) -> dict[str, str]:
 
 
 def _prune_settings(context: Context) -> dict[str, str]:
-    return {"settings": _digest(context.recipe.prune, context.hardware.channel_multiple)}
+    recipe = context.recipe
+    return {"settings": _digest(recipe.seed, recipe.gates, recipe.prune, context.hardware.channel_multiple)}
+
+
+def _recover_settings(context: Context) -> dict[str, str]:
+    recipe = context.recipe
+    return {"settings": _digest(recipe.seed, recipe.moe, recipe.learn, recipe.distill)}
 
 
 def _quantize_settings(context: Context) -> dict[str, str]:
@@ -71,10 +81,11 @@ def _compile_settings(context: Context) -> dict[str, str]:
 
 
 def _measure_settings(context: Context) -> dict[str, str]:
-    return {"settings": _digest(context.recipe.measure, context.hardware), "data": context.data_fingerprint}
+    device = context.hardware.model_copy(update={"budgets": Budgets()})
+    return {"settings": _digest(context.recipe.measure, device), "data": context.data_fingerprint}
 
 
-def _check_settings(context: Context) -> dict[str, str]:
+def _whole_settings(context: Context) -> dict[str, str]:
     return {"settings": _digest(context.recipe, context.hardware)}
 
 
@@ -84,9 +95,9 @@ def _no_settings(_: Context) -> dict[str, str]:
 
 _LEARNING = ("data", "gates", "models", "learn")
 _ROAD = (
-    Stage("learn", "l0gm_edge.pipeline.learning", (), _LEARNING, _learn_settings),
+    Stage("learn", "l0gm_edge.pipeline.learning", (), _LEARNING, _learn_settings, preflight.learning),
     Stage("prune", "l0gm_edge.pipeline.learning", ("learn",), (*_LEARNING, "prune"), _prune_settings),
-    Stage("recover", "l0gm_edge.pipeline.learning", ("learn", "prune"), (*_LEARNING, "prune"), _no_settings),
+    Stage("recover", "l0gm_edge.pipeline.learning", ("learn", "prune"), (*_LEARNING, "prune"), _recover_settings),
     Stage("quantize", "l0gm_edge.pipeline.building", (), ("data", "quantize"), _quantize_settings),
     Stage(
         "compile",
@@ -94,10 +105,11 @@ _ROAD = (
         ("learn", "recover", "quantize"),
         ("models", "prune", "quantize", "compile", "backends"),
         _compile_settings,
+        preflight.compiling,
     ),
     Stage("measure", "l0gm_edge.pipeline.judging", ("compile",), ("devices", "measure", "ondevice"), _measure_settings),
-    Stage("check", "l0gm_edge.pipeline.judging", ("learn", "prune", "recover", "measure"), ("check",), _check_settings),
-    Stage("report", "l0gm_edge.pipeline.judging", ("check",), ("report",), _no_settings),
+    Stage("check", "l0gm_edge.pipeline.judging", ("learn", "prune", "recover", "measure"), ("check",), _whole_settings),
+    Stage("report", "l0gm_edge.pipeline.judging", ("check",), ("report",), _whole_settings),
     Stage("bundle", "l0gm_edge.pipeline.judging", ("report",), ("bundle",), _no_settings),
 )
 STAGES = tuple(stage.name for stage in _ROAD)
@@ -112,15 +124,11 @@ def run(
 ) -> Report:
     """Go the whole road; stages whose inputs are unchanged are reused, an interrupted one goes on.
 
-    Raises what the stages raise; finished stages are kept.
+    Raises what the stages raise; finished stages are kept. What can be known to stop a stage is raised before any work.
     """
     context = Context(recipe, hardware, store.RunFolder(folder), data_dir, progress or Silent())
     with store.storage_errors(folder), context.run.exclusive():
-        store.write_value(folder / "recipe.json", recipe)
-        store.write_value(folder / "hardware.json", hardware)
         _go(context, STAGES[-1])
-        for page in PAGES:
-            store.write_bytes(folder / page, (folder / "report" / page).read_bytes())
     return store.read_value(Report, folder / "report.json")
 
 
@@ -137,12 +145,32 @@ def run_stage(folder: Path, stage: str, data_dir: Path | None = None, progress: 
 
 
 def _go(context: Context, last: str) -> None:
+    road = _ROAD[: STAGES.index(last) + 1]
     records: dict[str, store.StageRecord] = {}
-    for stage in _ROAD[: STAGES.index(last) + 1]:
+    begun = False
+    for at, stage in enumerate(road):
         inputs = stage.inputs(context, records)
         known = context.run.finished(stage.name, inputs)
+        if known is None and not begun:
+            _begin(context, road[at:])
+            begun = True
         context.progress.stage(stage.name, reused=known is not None)
         records[stage.name] = known or context.run.make(stage.name, inputs, partial(stage.work, context))
+        if stage.name == "report":
+            _publish(context.run)
+
+
+def _begin(context: Context, ahead: Sequence[Stage]) -> None:
+    """Refuse what cannot work, the quickest look first, then leave in the run folder what it is made from."""
+    for stage in reversed(ahead):
+        stage.ready(context)
+    store.write_value(context.run.root / "recipe.json", context.recipe)
+    store.write_value(context.run.root / "hardware.json", context.hardware)
+
+
+def _publish(run_folder: store.RunFolder) -> None:
+    for page in PAGES:
+        store.write_bytes(run_folder.root / page, (run_folder.path("report") / page).read_bytes())
 
 
 def _digest(*parts: Value | int | dict[str, str] | None) -> str:

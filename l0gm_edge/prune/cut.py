@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +10,8 @@ from torch import Tensor, nn
 from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.plan import PrunePlan
 from l0gm_edge.core.site import Composite
-from l0gm_edge.gates.attach import gate_logit, router_paths
-from l0gm_edge.gates.layers import CONVOLUTIONS, axis_width, is_depthwise
+from l0gm_edge.gates.attach import expert_layers, gate_logit, router_paths
+from l0gm_edge.gates.layers import axis_width, keep_positions
 from l0gm_edge.gates.layout import Layout
 
 
@@ -25,7 +24,8 @@ def cut(model: nn.Module, plan: PrunePlan, layout: Layout, gates: Tensor) -> nn.
 
 @torch.no_grad()
 def fold_gates(model: nn.Module, layout: Layout, gates: Tensor) -> None:
-    """Multiply each gate into the input columns of its readers; an expert's gate into its router bias."""
+    """Multiply each gate into the input columns of its readers; an expert's gate into its router bias, and the widest
+    open of a layer's experts into what they give."""
     every = torch.cat([gates, gates.new_ones(1)])
     routers = router_paths(layout)
     for (path, axis), entries in layout.axes(model).items():
@@ -39,6 +39,12 @@ def fold_gates(model: nn.Module, layout: Layout, gates: Tensor) -> None:
         elif path in routers:
             assert isinstance(layer.bias, Tensor)
             layer.bias.add_(gate_logit(values))
+    for path, span in expert_layers(layout).items():
+        layer = model.get_submodule(path)
+        assert isinstance(layer, Composite)
+        for part in layer.parts("out"):
+            for parameter in layer.get_submodule(part).parameters():
+                parameter.mul_(gates[span].max())
 
 
 def replay(model: nn.Module, plan: PrunePlan) -> nn.Module:
@@ -50,13 +56,14 @@ def replay(model: nn.Module, plan: PrunePlan) -> nn.Module:
         if entry.axis == "units":
             continue
         layer = _layer(model, entry.module)
-        if axis_width(layer, entry.axis) != entry.width:
+        width = axis_width(layer, entry.axis)
+        if width != entry.width:
             raise RefusedInput(
-                f"layer {entry.module} has {axis_width(layer, entry.axis)} positions on axis '{entry.axis}'",
+                f"layer {entry.module} has {width or 'no'} positions on axis '{entry.axis}'",
                 where="prune plan",
                 allowed=f"{entry.width}: the plan belongs to another architecture",
             )
-        (_keep_inputs if entry.axis == "in" else _keep_outputs)(layer, entry.keep)
+        keep_positions(layer, entry.axis, entry.keep)
     for entry in plan.slices:
         if entry.axis == "units":
             layer = _layer(model, entry.module)
@@ -72,39 +79,3 @@ def _layer(model: nn.Module, path: str) -> nn.Module:
         raise RefusedInput(
             f"the model has no layer {path}", where="prune plan", allowed="the architecture that the plan was made for"
         ) from error
-
-
-def _keep_inputs(layer: nn.Module, keep: Sequence[int]) -> None:
-    _slice(layer, "weight", 1, keep)
-    if isinstance(layer, nn.Linear):
-        layer.in_features = len(keep)
-    elif isinstance(layer, CONVOLUTIONS):
-        layer.in_channels = len(keep)
-
-
-def _keep_outputs(layer: nn.Module, keep: Sequence[int]) -> None:
-    axis = 1 if isinstance(layer, nn.Embedding) else 0
-    for name in ("weight", "bias", "running_mean", "running_var"):
-        _slice(layer, name, axis, keep)
-    match layer:
-        case nn.Linear():
-            layer.out_features = len(keep)
-        case nn.Conv1d() | nn.Conv2d() | nn.Conv3d():
-            if is_depthwise(layer):
-                layer.in_channels = layer.groups = len(keep)
-            layer.out_channels = len(keep)
-        case nn.BatchNorm1d() | nn.BatchNorm2d() | nn.BatchNorm3d():
-            layer.num_features = len(keep)
-        case nn.LayerNorm():
-            layer.normalized_shape = (len(keep),)
-        case nn.Embedding():
-            layer.embedding_dim = len(keep)
-
-
-def _slice(layer: nn.Module, name: str, axis: int, keep: Sequence[int]) -> None:
-    """Keep entries of one parameter or buffer along an axis, if the layer has it."""
-    values = getattr(layer, name, None)
-    if not isinstance(values, Tensor):
-        return
-    kept = values.detach().index_select(axis, torch.tensor(keep, dtype=torch.long)).clone()
-    setattr(layer, name, nn.Parameter(kept, values.requires_grad) if isinstance(values, nn.Parameter) else kept)

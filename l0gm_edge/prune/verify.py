@@ -18,9 +18,7 @@ def verify(
 ) -> Exactness:
     """Compare both models in evaluation mode on real inputs (n, *shape a modality) and on as many random ones."""
     generator = torch.Generator().manual_seed(seed)
-    random = {
-        name: torch.randn(random_samples, *values.shape[1:], generator=generator) for name, values in real.items()
-    }
+    random = {name: _random_like(values, random_samples, generator) for name, values in real.items()}
     return Exactness(
         random_inputs=relative_difference(gated, cut, random),
         real_inputs=relative_difference(gated, cut, real),
@@ -37,3 +35,11 @@ def relative_difference(gated: nn.Module, cut: nn.Module, inputs: Mapping[str, T
         return float("inf")
     difference = float((expected - found).abs().max() / expected.abs().max().clamp_min(1e-12))
     return difference if difference == difference else float("inf")
+
+
+def _random_like(values: Tensor, samples: int, generator: torch.Generator) -> Tensor:
+    """Normal noise; for whole numbers, such as tokens, any that occur between the least and the greatest."""
+    shape = (samples, *values.shape[1:])
+    if values.is_floating_point():
+        return torch.randn(shape, generator=generator)
+    return torch.randint(int(values.min()), int(values.max()) + 1, shape, generator=generator, dtype=values.dtype)

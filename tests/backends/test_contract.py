@@ -56,7 +56,7 @@ def test_defines_what_the_protocol_asks(name: str) -> None:
     assert backend.SUFFIX.startswith(".")
     assert "fp32" in backend.SCHEMES
     assert all(backend.SCHEMES.values())
-    for function in ("convert", "quantize", "inspect"):
+    for function in ("require_installed", "convert", "quantize", "inspect"):
         wanted = list(inspect.signature(getattr(backends.Backend, function)).parameters)[1:]
         assert list(inspect.signature(getattr(backend, function)).parameters) == wanted
     assert name in RUNNERS, "say above how to run a file of this backend"
@@ -150,10 +150,12 @@ def test_a_program_that_cannot_be_converted(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", BACKENDS)
 def test_a_missing_package_names_its_extra(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("l0gm_edge.backends._child.find_spec", lambda _: None)
+    monkeypatch.setattr("l0gm_edge.core.environment.find_spec", lambda _: None)
     assert importlib.util.find_spec("l0gm_edge") is not None
     with pytest.raises(MissingExtra, match="pip install 'l0gm-edge"):
         backends.plugin(name).convert(tmp_path / "program.pt2", tmp_path / "out")
+    with pytest.raises(MissingExtra, match=rf"pip install 'l0gm-edge\[{backends.plugin(name).EXTRA}\]'"):
+        backends.plugin(name).require_installed()
 
 
 @pytest.mark.slow

@@ -9,12 +9,13 @@ from types import ModuleType
 
 import pytest
 from click.testing import CliRunner, Result
+from reports import report_of
 
 from l0gm_edge.cli.main import main
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.recipe import Recipe
-from l0gm_edge.core.report import CompressedScores, ModelScores, Report, Routing
-from l0gm_edge.core.verdict import Status, Verdict
+from l0gm_edge.core.report import Report
+from l0gm_edge.core.verdict import Status
 
 Invoke = Callable[..., Result]
 
@@ -37,35 +38,6 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = ModuleType("l0gm_edge.pipeline")
     monkeypatch.setitem(sys.modules, "l0gm_edge.pipeline", module)
     return module
-
-
-def report_of(recipe: Recipe, hardware: HardwareProfile, *statuses: Status) -> Report:
-    """A report whose run-level verdicts have these statuses."""
-    scores = {"accuracy": 0.96, "ece": 0.02, "ece_scaled": 0.01, "nll": 0.1, "brier": 0.05, "temperature": 1.1}
-    return Report(
-        passed=bool(statuses) and set(statuses) == {Status.PASS},
-        recipe=recipe,
-        hardware=hardware,
-        verdicts=tuple(
-            Verdict(check=f"check {index}", artifact=None, status=status, reason=f"because {index}")
-            for index, status in enumerate(statuses)
-        ),
-        dense=ModelScores(parameters=1000, macs=2000, **scores),
-        compressed=CompressedScores(
-            parameters=250,
-            macs=500,
-            active_fraction_requested=0.4,
-            active_fraction_realised=0.4,
-            exactness=1e-7,
-            **scores,
-        ),
-        artifacts=(),
-        floors=(),
-        sites=(),
-        routing=Routing(rows=(), experts=(), share=()),
-        environment={},
-        seconds={},
-    )
 
 
 @pytest.fixture

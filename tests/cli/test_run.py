@@ -43,7 +43,7 @@ def test_a_person_reads_the_verdict_what_stands_in_the_way_and_the_page(
     result = invoke("run", str(recipe_file), "--hardware", "host-cpu", "--out", "there")
     assert result.stdout.startswith("FAIL  tiny on This machine's CPU\n  FAIL check 1: because 1\n")
     assert "1,000 -> 250  (25.0%)" in result.stdout
-    assert "there/report/report.html" in result.stdout
+    assert "there/report.html" in result.stdout
     assert result.stderr == ""
 
 
@@ -84,7 +84,7 @@ def test_without_out_a_run_goes_to_runs_and_its_name(
 ) -> None:
     ends_with(PASS)
     result = invoke("run", str(recipe_file), "--hardware", "host-cpu", "--set", "name=mine")
-    assert "runs/mine/report/report.html" in result.stdout
+    assert "runs/mine/report.html" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,21 @@ def test_a_write_that_a_kill_cut_short_is_not_part_of_the_stage(tmp_path: Path) 
     assert list(record.files) == ["deep/model.bin"]
 
 
+def test_intermediate_files_that_a_kill_left_are_not_part_of_the_stage(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+
+    def killed(folder: Path) -> None:
+        (folder / f".scratch{store.TEMPORARY}" / "deep").mkdir(parents=True)
+        (folder / f".scratch{store.TEMPORARY}" / "deep" / f".model{store.TEMPORARY}").touch()
+        raise Killed
+
+    with pytest.raises(Killed):
+        run.make("learn", INPUTS, killed)
+    record = run.make("learn", INPUTS, writer())
+    assert list(record.files) == ["deep/model.bin"]
+    assert sorted(path.name for path in (tmp_path / "learn").iterdir()) == ["deep", "record.json"]
+
+
 def test_what_a_killed_stage_left_is_forgotten_when_its_inputs_changed(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
+import random_networks
 import torch
 
 from l0gm_edge.core.plan import PrunePlan
@@ -17,10 +15,6 @@ from l0gm_edge.gates.size import size_model
 from l0gm_edge.prune.cut import cut, replay
 from l0gm_edge.prune.plan import slices
 from l0gm_edge.prune.verify import TOLERANCE, relative_difference
-
-spec = importlib.util.spec_from_file_location("networks", Path(__file__).parent / "networks.py")
-networks = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(networks)
 
 
 def random_gates(layout: Layout, seed: int) -> torch.Tensor:
@@ -48,18 +42,20 @@ def plan_of(model: torch.nn.Module, layout: Layout, gates: torch.Tensor) -> Prun
 @pytest.mark.parametrize("seed", range(120))
 def test_the_cut_network_equals_the_gated_one(seed: int) -> None:
     torch.manual_seed(seed)
-    model, example = networks.Network(seed).eval(), networks.example()
+    model, example = random_networks.Network(seed).eval(), random_networks.example()
     layout = Layout.of(find_sites(model, example))
     gates = random_gates(layout, seed)
     plan = plan_of(model, layout, gates)
     untouched = {name: value.clone() for name, value in model.state_dict().items()}
     small = cut(model, plan, layout, gates)
     gating = Gating(model, layout, lambda training: gates)
-    inputs = networks.example(16)
+    inputs = random_networks.example(16)
 
     assert relative_difference(model, small, inputs) <= TOLERANCE
-    size = size_model(networks.Network(seed), layout, example)
-    alone = sum(site.kind is SiteKind.EXPERTS and int(gates[layout.span(site)].gt(0).sum()) == 1 for site in layout.sites)
+    size = size_model(random_networks.Network(seed), layout, example)
+    alone = sum(
+        site.kind is SiteKind.EXPERTS and int(gates[layout.span(site)].gt(0).sum()) == 1 for site in layout.sites
+    )
     if not alone:  # a router that has one expert left is removed as well, which the size model does not foresee
         assert sum(p.numel() for p in small.parameters()) == round(float(size.parameters(gates > 0)))
         layout_small = Layout.of(find_sites(small, example))
@@ -71,15 +67,15 @@ def test_the_cut_network_equals_the_gated_one(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_plan_replayed_on_the_architecture_takes_the_cut_weights(seed: int) -> None:
-    model, example = networks.Network(seed).eval(), networks.example()
+    model, example = random_networks.Network(seed).eval(), random_networks.example()
     layout = Layout.of(find_sites(model, example))
     gates = random_gates(layout, seed)
     plan = plan_of(model, layout, gates)
     small = cut(model, plan, layout, gates)
 
     torch.manual_seed(seed + 1)
-    rebuilt = replay(networks.Network(seed), PrunePlan.model_validate_json(plan.model_dump_json())).eval()
+    rebuilt = replay(random_networks.Network(seed), PrunePlan.model_validate_json(plan.model_dump_json())).eval()
     rebuilt.load_state_dict(small.state_dict())
 
-    inputs = networks.example(4)
+    inputs = random_networks.example(4)
     assert torch.equal(rebuilt(**inputs), small(**inputs))

@@ -65,12 +65,13 @@ class HardConcrete:
         return self._open(self.log_alpha.detach())
 
     def state_dict(self) -> dict[str, Tensor]:
-        """log_alpha, the optimiser's moments, the multiplier and the step count."""
+        """log_alpha, the optimiser's moments, the multiplier, and where on the ramp it is."""
         moments = self.optimizer.state.get(self.log_alpha, {})
         return {
             "log_alpha": self.log_alpha.detach().clone(),
             "multiplier": self.multiplier.clone(),
             "steps_done": torch.tensor(self.steps_done),
+            "start_cost": torch.tensor(self.start_cost, dtype=torch.float64),
             **{f"adam.{name}": value.clone() for name, value in moments.items()},
         }
 
@@ -80,6 +81,7 @@ class HardConcrete:
             self.log_alpha.copy_(state["log_alpha"])
         self.multiplier = state["multiplier"].clone()
         self.steps_done = int(state["steps_done"])
+        self.start_cost = float(state["start_cost"])
         prefix = "adam."
         moments = {name.removeprefix(prefix): value.clone() for name, value in state.items() if name.startswith(prefix)}
         if moments:

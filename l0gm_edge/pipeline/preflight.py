@@ -1,0 +1,37 @@
+"""What must hold before any work begins: better said at once than after an hour of training."""
+
+from __future__ import annotations
+
+from l0gm_edge import backends
+from l0gm_edge.core import environment
+from l0gm_edge.pipeline.context import Context
+
+TORCH = ("torch", "safetensors")
+
+
+def nothing(_: Context) -> None:
+    """A stage that needs nothing but the stages before it."""
+
+
+def learning(context: Context) -> None:
+    """The data is there and sound; the model can be built, gated, cut to the target, and exported.
+
+    Raises MissingExtra, DataError, RecipeError, TargetImpossible or ExportFailed.
+    """
+    for package in TORCH:
+        environment.require(package, "torch", "learning")
+    from l0gm_edge.pipeline import learning  # brings torch
+
+    learning.rehearse(context)
+
+
+def compiling(context: Context) -> None:
+    """Every runtime of the profile has the schemes asked of it, and its tools are installed.
+
+    Raises RecipeError or MissingExtra.
+    """
+    from l0gm_edge.compile import build
+
+    build.require_schemes(context.hardware)
+    for runtime in context.hardware.runtimes:
+        backends.plugin(runtime.name).require_installed()

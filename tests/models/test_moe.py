@@ -1,0 +1,87 @@
+"""The mixture of experts: its sum by hand, and what removing experts leaves."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from l0gm_edge.core.recipe import SiteKind
+from l0gm_edge.models.moe import MoE
+from l0gm_edge.models.router import combine_weights
+
+
+def built(experts: int, top_k: int) -> MoE:
+    torch.manual_seed(0)
+    return MoE(6, 5, experts, top_k).eval()
+
+
+@given(st.integers(2, 6), st.data())
+def test_each_row_is_the_weighted_sum_of_its_experts(experts: int, data: st.DataObject) -> None:
+    k = data.draw(st.integers(1, experts))
+    moe, x = built(experts, k), torch.randn(4, 6)
+    with torch.no_grad():
+        weights = combine_weights(moe.router(x), k)
+        for row in range(4):
+            expected = sum(
+                weights[row, e] * moe.experts[e](x[row : row + 1]) for e in range(experts) if weights[row, e] > 0
+            )
+            torch.testing.assert_close(moe(x)[row : row + 1], expected)
+
+
+def test_one_expert_is_a_dense_layer() -> None:
+    moe, x = built(1, 1), torch.randn(3, 6)
+    assert moe.router is None
+    assert torch.equal(moe(x), moe.experts[0](x))
+    assert moe.train()(x) is not None
+    assert moe.balance is None
+    assert [site.kind for site in moe.inner_sites()] == [SiteKind.HIDDEN]
+
+
+def test_one_expert_left_equals_that_dense_expert() -> None:
+    moe, x = built(4, 2), torch.randn(3, 6)
+    expected = moe.experts[2](x)
+    moe.keep_units((2,))
+    assert (moe.router, moe.top_k, len(moe.experts)) == (None, 1, 1)
+    assert torch.equal(moe(x), expected)
+
+
+def test_top_k_never_exceeds_what_is_left() -> None:
+    moe = built(4, 3)
+    moe.keep_units((0, 3))
+    assert moe.top_k == 2
+
+
+def test_its_sites_are_the_experts_and_each_ones_hidden_width() -> None:
+    whole, *hidden = built(3, 2).inner_sites()
+    assert (whole.kind, whole.width, whole.modules) == (
+        SiteKind.EXPERTS,
+        3,
+        ("experts.0", "experts.1", "experts.2"),
+    )
+    assert [(site.width, site.inside) for site in hidden] == [(5, ("experts", e)) for e in range(3)]
+
+
+def test_balance_is_known_after_training_passes_only_and_a_copy_forgets_it() -> None:
+    moe, x = built(3, 2), torch.randn(8, 6)
+    moe(x)
+    assert moe.balance is None
+    moe.train()(x)
+    assert float(moe.balance.detach()) >= 0
+    moe.balance.backward()
+    assert bool(moe.router.weight.grad.any())
+    twin = copy.deepcopy(moe)
+    assert twin.balance is None
+    assert torch.equal(twin(x), moe(x))
+
+
+@pytest.mark.parametrize(("axis", "width"), [("in", 6), ("out", 6)])
+def test_its_parts_have_the_layers_width(axis: str, width: int) -> None:
+    moe = built(3, 2)
+    for part in moe.parts(axis):
+        layer = moe.get_submodule(part)
+        assert (layer.in_features if axis == "in" else layer.out_features) == width
+    assert (moe.in_features, moe.out_features) == (6, 6)
