@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -26,10 +28,11 @@ def logits(model: nn.Module, split: Split) -> NDArray[np.float32]:
 
 
 @torch.no_grad()
-def routing(model: LateFusion, split: Split) -> Routing:
+def routing(model: LateFusion, split: Split, experts: Sequence[int]) -> Routing:
     """Each expert's mean share of the combined output, for each modality alone and for all together.
 
-    A modality alone means that every other one is held at its mean over the split.
+    A modality alone means that every other one is held at its mean over the split. `experts` are the numbers that the
+    model's experts had before the cut.
     """
     inputs, _ = tensors(split)
     means = {name: values.mean(0, keepdim=True).expand_as(values) for name, values in inputs.items()}
@@ -42,5 +45,4 @@ def routing(model: LateFusion, split: Split) -> Routing:
         else:
             weights = combine_weights(moe.router(model.eval().latent(**view)), moe.top_k)
             shares.append(tuple(weights.mean(0).tolist()))
-    experts = tuple(f"expert {e}" for e in range(len(moe.experts)))
-    return Routing(rows=tuple(views), experts=experts, share=tuple(shares))
+    return Routing(rows=tuple(views), experts=tuple(f"expert {e}" for e in experts), share=tuple(shares))

@@ -13,7 +13,7 @@ from l0gm_edge.core import arrays, store
 from l0gm_edge.core.dataset import Dataset
 from l0gm_edge.core.hardware import ChannelMultiple
 from l0gm_edge.core.plan import PrunePlan
-from l0gm_edge.core.recipe import Recipe
+from l0gm_edge.core.recipe import Recipe, SiteKind
 from l0gm_edge.gates.session import Session
 from l0gm_edge.learn import courses, evaluate
 from l0gm_edge.learn.batches import tensors
@@ -83,7 +83,7 @@ def recover(context: Context, folder: Path) -> None:
     history = courses.train_recovery(recipe, small, dense, data, folder, context.progress)
     _save_weights(folder / "model.safetensors", small)
     _save_logits(folder / "logits.npz", small, data)
-    store.write_value(folder / "routing.json", evaluate.routing(small, data.validation))
+    store.write_value(folder / "routing.json", evaluate.routing(small, data.validation, _kept_experts(context)))
     store.write_value(folder / "history.json", history)
     forget(courses.RECOVERY, folder)
 
@@ -107,6 +107,13 @@ def small_model(context: Context, stage: str | None) -> fusion.LateFusion:
     small = replay(base, plan)
     assert isinstance(small, fusion.LateFusion)
     return small if stage is None else _with_weights(small, context.run.path(stage) / "model.safetensors")
+
+
+def _kept_experts(context: Context) -> tuple[int, ...]:
+    """The experts that the cut left, by the numbers they had before it."""
+    plan = store.read_value(PrunePlan, context.run.path("prune") / "plan.json")
+    kept = [site.keep for site in plan.sites if site.kind is SiteKind.EXPERTS]
+    return kept[0] if kept else tuple(range(context.recipe.moe.experts))
 
 
 def channel_multiple(context: Context) -> ChannelMultiple:
