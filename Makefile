@@ -4,13 +4,16 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-long lint bench clean
 
 demo: $(STAMP)  ## the whole road on the digits: learns, cuts, compiles, measures, checks
 	$(BIN)/l0gm-edge run recipes/digits.yaml --hardware hardware/host-cpu.yaml --out runs/digits
 
 test: lint  ## everything that must hold
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not long"
+
+test-long: $(STAMP)  ## what takes minutes: runs killed at many moments, on the whole road
+	$(BIN)/pytest -m long
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from l0gm_edge.core.recipe import SiteKind
 from l0gm_edge.models.moe import MoE
-from l0gm_edge.models.router import combine_weights
+from l0gm_edge.models.router import balance_loss, combine_weights
 
 
 def built(experts: int, top_k: int) -> MoE:
@@ -85,3 +85,15 @@ def test_its_parts_have_the_layers_width(axis: str, width: int) -> None:
         layer = moe.get_submodule(part)
         assert (layer.in_features if axis == "in" else layer.out_features) == width
     assert (moe.in_features, moe.out_features) == (6, 6)
+
+
+def test_balance_reaches_the_router_and_not_what_gates_add_to_its_logits() -> None:
+    moe, x = built(3, 2).train(), torch.randn(8, 6)
+    added = torch.tensor([0.0, -0.5, -2.0], requires_grad=True)
+    moe.router.register_forward_hook(lambda _module, _args, logits: logits + added)
+    moe(x)
+    expected = balance_loss(moe.router(x))
+    torch.testing.assert_close(moe.balance, expected)
+    assert torch.autograd.grad(moe.balance, added, allow_unused=True, retain_graph=True) == (None,)  # no gradient
+    (found,) = torch.autograd.grad(moe.balance, moe.router.weight)
+    torch.testing.assert_close(found, *torch.autograd.grad(expected, moe.router.weight))

@@ -87,7 +87,7 @@ def test_training_ended_in_any_phase_goes_on_to_the_same_bytes(
     require_same_learning(ended, whole)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_learning_killed_at_its_landmarks_ends_in_the_same_bytes(
     recipe: Recipe, hardware: HardwareProfile, tmp_path: Path
 ) -> None:
@@ -158,7 +158,7 @@ def require_same(killed: Path, whole: Path) -> None:
     assert sorted(inside) == sorted(path.relative_to(whole) for path in whole.rglob("*") if path.is_file())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_a_run_killed_at_every_landmark_ends_in_the_same_bundle(files: tuple[Path, Path], tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -176,7 +176,7 @@ def test_a_run_killed_at_every_landmark_ends_in_the_same_bundle(files: tuple[Pat
     require_same(killed, whole)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_a_run_killed_at_random_moments_ends_in_the_same_bundle(tmp_path: Path) -> None:
     files = tiny_road.write(tmp_path, "onnxruntime", "tflite")
