@@ -17,6 +17,7 @@ from l0gm_edge.core.verdict import Status, Verdict
 
 NOISE = 0.02
 NAMED_OPS = 3
+LEAST_SHARE = 0.05
 
 
 def check(evidence: Evidence) -> tuple[Verdict, ...]:
@@ -55,10 +56,18 @@ def _status(found: Estimate) -> Status:
 
 
 def slow_ops(candidate: Measurement, twin: Measurement) -> str:
-    """Which kinds of operator take longer than in the twin, and which fell back, as a clause of a sentence."""
+    """Which kinds of operator take longer than in the twin, and which fell back, as a clause of a sentence.
+
+    Profiling slows a run, so growth is told as a share of the twin's profiled operators, and small shares are left out.
+    """
     ours, theirs = _ns_by_op(candidate), _ns_by_op(twin)
-    growth = sorted(((ns - theirs[op], op) for op, ns in ours.items() if ns > theirs[op]), reverse=True)[:NAMED_OPS]
-    added = ", ".join(f"{op} (+{ns / 1e3:.3g} µs{'' if theirs[op] else ', not in fp32'})" for ns, op in growth)
+    whole = theirs.total() or 1
+    growth = sorted(((ns - theirs[op]) / whole, op) for op, ns in ours.items())[::-1][:NAMED_OPS]
+    added = ", ".join(
+        f"{op} (+{share:.0%} of fp32's operator time{'' if theirs[op] else ', not in fp32'})"
+        for share, op in growth
+        if share >= LEAST_SHARE
+    )
     fallen = ", ".join(op for op in candidate.fallback_ops if op not in twin.fallback_ops)
     clauses = [
         f"it loses its time in {added}" if added else "no per-operator times to say where" if not ours else "",
