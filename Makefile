@@ -21,8 +21,10 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP)  ## time the command line
-	$(BIN)/python benchmarks/startup.py
+bench: demo  ## every figure of benchmarks/results; the data sets are read from L0GM_EDGE_DATA
+	$(BIN)/python benchmarks/startup.py runs/digits
+	$(BIN)/python benchmarks/presets.py
+	$(BIN)/python benchmarks/road.py
 
 clean:  ## forget caches and runs; keep the environment
 	rm -rf runs dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

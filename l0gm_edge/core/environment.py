@@ -46,13 +46,16 @@ def tool_versions() -> dict[str, str]:
 
 @cache
 def commit() -> tuple[str | None, bool | None]:
-    """The commit of this source tree and whether it has uncommitted changes; (None, None) outside a checkout."""
+    """The commit of this source tree and whether it has uncommitted changes; (None, None) outside a checkout.
+
+    Benchmark results do not count: a run of several benchmarks rewrites them one after the other.
+    """
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None, None
     try:
         head = _git(root, "rev-parse", "HEAD")
-        changes = _git(root, "status", "--porcelain", "--untracked-files=no")
+        changes = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)benchmarks/results")
     except (OSError, subprocess.CalledProcessError):
         return None, None
     return head, bool(changes)
