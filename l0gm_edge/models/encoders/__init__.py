@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, cast
 
-from torch import Tensor, nn
+from torch import nn
 
 from l0gm_edge.core import plugins
 from l0gm_edge.core import recipe as recipes
@@ -14,10 +14,6 @@ class Encoder(nn.Module):
     """Maps one modality's batch to its classifier-facing interface (n, out), which layer `interface` gives."""
 
     interface: nn.Linear
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (n, *shape) to (n, out)."""
-        raise NotImplementedError
 
 
 class EncoderPlugin(Protocol):
