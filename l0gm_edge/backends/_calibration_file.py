@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from l0gm_edge.backends import ModelFacts, Samples
+from l0gm_edge.core import arrays
 from l0gm_edge.core.errors import DataError
 from l0gm_edge.core.recipe import Quantize
 
@@ -17,8 +17,7 @@ _SETTINGS = "settings json"  # holds a space, so no input of a Python function c
 def write(path: Path, calibration: Samples, settings: Quantize) -> None:
     """Write samples and settings; nothing is pickled."""
     document = np.frombuffer(settings.model_dump_json().encode(), np.uint8)
-    arrays: dict[str, Any] = {_SETTINGS: document, **calibration}
-    np.savez(path, **arrays)
+    arrays.write(path, {_SETTINGS: document, **calibration})
 
 
 def read(path: Path) -> tuple[Samples, Quantize]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l0gm_edge.bundle.manifest import MANIFEST, File, Manifest, Model
-from l0gm_edge.core import store
+from l0gm_edge.core import arrays, store
 from l0gm_edge.core.artifact import Artifact
 from l0gm_edge.core.errors import DataError, RefusedInput
 from l0gm_edge.core.hardware import HardwareProfile
@@ -61,7 +61,7 @@ def write(contents: Contents, folder: Path) -> Manifest:
     with store.storage_errors(folder):
         for left_over in folder.rglob(".*.tmp"):  # of a run that was killed while writing
             left_over.unlink()
-        files = {SAMPLES: _put(folder, SAMPLES, _npz(contents.samples))}
+        files = {SAMPLES: _put(folder, SAMPLES, arrays.packed(dict(sorted(contents.samples.items()))))}
         files[CONSUMER] = _put(folder, CONSUMER, Path(__file__).with_name(CONSUMER).read_bytes())
         for shipped in contents.models:
             store.require_digest(shipped.source, shipped.artifact.sha256)
@@ -135,11 +135,4 @@ def _put(folder: Path, name: str, content: bytes) -> File:
 def _npy(values: Floats) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, values, allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _npz(samples: Mapping[str, Floats]) -> bytes:
-    """Numpy stores members uncompressed and with a fixed date, so equal arrays give equal bytes."""
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **{name: samples[name] for name in sorted(samples)})
     return buffer.getvalue()

@@ -13,11 +13,16 @@ from numpy.typing import NDArray
 from l0gm_edge.core import store
 
 
-def write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write arrays by name."""
+def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Arrays by name as the bytes of an .npz, whose members numpy stores uncompressed and with a fixed date."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
-    store.write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
+
+
+def write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays by name."""
+    store.write_bytes(path, packed(arrays))
 
 
 def read(path: Path) -> dict[str, NDArray[np.float32]]:

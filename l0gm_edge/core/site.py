@@ -8,6 +8,8 @@ from typing import Literal, Protocol, runtime_checkable
 from l0gm_edge.core.recipe import SiteKind
 
 Axis = Literal["in", "out", "units"]
+CLOSED_LOGIT = -1e4
+"""Router logit of a closed expert: far below any real one, and still finite in every runtime."""
 
 
 @dataclass(frozen=True)

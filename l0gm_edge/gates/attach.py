@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from l0gm_edge.core.recipe import SiteKind
+from l0gm_edge.core.site import CLOSED_LOGIT
 from l0gm_edge.gates.layers import CONVOLUTIONS
 from l0gm_edge.gates.layout import Layout
 from l0gm_edge.gates.norms import layer_norm
 
 GateSource = Callable[[bool], Tensor]
 """Gives the flat gate vector of one forward pass; the argument says whether the model is training."""
-CLOSED_LOGIT = -1e4
 
 
 class Gating:

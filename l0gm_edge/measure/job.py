@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
 
+from l0gm_edge.core import arrays as npz
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.measurement import Nanoseconds
 from l0gm_edge.core.store import write_text
@@ -109,7 +110,7 @@ def put_arrays(device: Device, arrays: Arrays, remote: str) -> None:
     """Copy named arrays to the device as one .npz."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "arrays.npz"
-        np.savez(path, **dict(arrays))  # type: ignore[arg-type]  # numpy's own keyword is not an array's name
+        npz.write(path, arrays)
         device.put(path, remote)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-CLOSED = -1e4
-"""Added to the logit of a closed expert: far below any real logit, and still finite in every runtime."""
+from l0gm_edge.core.site import CLOSED_LOGIT
 
 
 class Router(nn.Linear):
@@ -29,7 +28,7 @@ def balance_loss(logits: Tensor) -> Tensor:
 
     The importance loss of V-MoE (arXiv 2106.05974), over the experts whose gate is open.
     """
-    importance = torch.softmax(logits, dim=-1).sum(dim=0)[logits[0] > CLOSED / 2]
+    importance = torch.softmax(logits, dim=-1).sum(dim=0)[logits[0] > CLOSED_LOGIT / 2]
     if not len(importance):  # a draw of the gates may close them all
         return logits.new_zeros(())
     return (importance / importance.mean() - 1).square().mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def measure(context: Context, folder: Path) -> None:
 
 def check(context: Context, folder: Path) -> None:
     """Judge what the device returned; where parity fails, look for the first layer that diverges."""
-    evidence = _evidence(context, {})
+    evidence = _evidence(context)
     outcome = judge(evidence)
     lost = {
         verdict.artifact for verdict in outcome.verdicts if (verdict.check, verdict.status) == ("parity", Status.FAIL)
@@ -56,7 +57,7 @@ def check(context: Context, folder: Path) -> None:
     diverging = {one.artifact.name: _first_divergence(context, evidence, one) for one in _named(evidence, lost)}
     known = {name: layer for name, layer in diverging.items() if layer is not None}
     if known:
-        outcome = judge(_evidence(context, known))
+        outcome = judge(replace(evidence, divergence=known))
     store.write_value(folder / "outcome.json", outcome)
 
 
@@ -69,7 +70,7 @@ def report(context: Context, folder: Path) -> None:
         for stage in ("learn", "prune", "recover", "quantize", "compile", "measure", "check")
     }
     seconds = {stage: record.seconds for stage, record in records.items() if record is not None}
-    found = collect.collect(_evidence(context, {}), outcome.verdicts, outcome.choices, routing, seconds)
+    found = collect.collect(_evidence(context), outcome.verdicts, outcome.choices, routing, seconds)
     store.write_value(folder / "report.json", found)
     store.write_text(folder / "report.md", markdown.render(found))
     store.write_text(folder / "report.html", html.render(found))
@@ -80,10 +81,10 @@ def bundle(context: Context, folder: Path) -> None:
     """Put what ships together; nothing when no artifact was chosen."""
     outcome = store.read_value(Outcome, context.run.path("check") / "outcome.json")
     chosen = {choice.artifact for choice in outcome.choices if choice.chosen}
-    evidence = _evidence(context, {})
     if not chosen:
         context.progress.note("no artifact was chosen: there is no bundle")
         return
+    evidence = _evidence(context)
     pages = context.run.path("report")
     contents = bundling.Contents(
         recipe=context.recipe,
@@ -103,7 +104,7 @@ def _artifacts(context: Context) -> tuple[Artifact, ...]:
     return store.read_value(Artifacts, context.run.path("compile") / "artifacts.json").artifacts
 
 
-def _evidence(context: Context, diverging: dict[str, str]) -> Evidence:
+def _evidence(context: Context) -> Evidence:
     run, data = context.run, context.dataset
     measured = run.path("measure")
     found = store.read_value(Measurements, measured / "measurements.json").measurements
@@ -119,7 +120,6 @@ def _evidence(context: Context, diverging: dict[str, str]) -> Evidence:
         },
         labels={split: getattr(data, split).labels for split in SPLITS},
         measured=tuple(_measured(artifact, by_name[artifact.name], measured) for artifact in _artifacts(context)),
-        divergence=diverging,
     )
 
 

@@ -94,7 +94,7 @@ def test_samples_that_could_unpack_to_any_size_are_refused(
             archive.writestr("image.npy", bytes(10**6))
         return buffer.getvalue()
 
-    monkeypatch.setattr(writing, "_npz", bomb)
+    monkeypatch.setattr(writing.arrays, "packed", bomb)
     write(contents, tmp_path / "bundle")
     with pytest.raises(IntegrityError, match="compressed"):
         verify(tmp_path / "bundle")

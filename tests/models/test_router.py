@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from l0gm_edge.models.router import CLOSED, balance_loss, combine_weights
+from l0gm_edge.core.site import CLOSED_LOGIT
+from l0gm_edge.models.router import balance_loss, combine_weights
 
 Matrix = NDArray[np.float64]
 logits_of = arrays.arrays(
@@ -78,6 +79,6 @@ def test_it_is_zero_when_all_experts_are_used_alike_and_largest_when_one_is() ->
 
 
 def test_closed_experts_do_not_count() -> None:
-    closed = torch.tensor([0, CLOSED, 0, 0]) + torch.eye(4)[[0, 2, 3]] * 3
+    closed = torch.tensor([0, CLOSED_LOGIT, 0, 0]) + torch.eye(4)[[0, 2, 3]] * 3
     assert float(balance_loss(closed)) == pytest.approx(0, abs=1e-9)
-    assert float(balance_loss(torch.full((3, 4), CLOSED))) == 0
+    assert float(balance_loss(torch.full((3, 4), CLOSED_LOGIT))) == 0
