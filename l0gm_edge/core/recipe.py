@@ -24,6 +24,7 @@ class SiteKind(StrEnum):
     CHANNELS = "channels"
     HEADS = "heads"
     EXPERTS = "experts"
+    BLOCKS = "blocks"
 
 
 class Data(Value):

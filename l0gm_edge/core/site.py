@@ -7,7 +7,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from l0gm_edge.core.recipe import SiteKind
 
-Axis = Literal["in", "out", "units"]
+Axis = Literal["in", "out", "units", "0", "1", "2", "3"]
 CLOSED_LOGIT = -1e4
 """Router logit of a closed expert: far below any real one, and still finite in every runtime."""
 
@@ -17,7 +17,7 @@ class Member:
     """One axis of one module that a site touches: position `positions[i]` of the axis belongs to unit `units[i]`.
 
     Axis `in` is read from the site (the module is a consumer), `out` carries it, and `units` counts whole parts of a
-    composite layer (heads, experts).
+    composite layer (heads, experts). A digit is a dimension of a bare parameter, and `module` then is its path.
     """
 
     module: str
@@ -27,11 +27,24 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Field:
+    """An integer that a module's own code computes with, such as `num_heads`: `per_unit` times the units kept.
+
+    `name` is dotted where the integer lies in a configuration object that the module holds (`config.hidden_size`).
+    """
+
+    module: str
+    name: str
+    per_unit: int
+
+
+@dataclass(frozen=True)
 class Site:
     """A dependency group of `width` units.
 
     `inside` names the unit of another site that this one lies within (an expert's hidden width); `modules` are the
-    modules that the units are, where a unit is a whole module (an expert).
+    modules that the units are, where a unit is a whole module (an expert, a residual block); `fields` are the integers
+    that change with its width.
     """
 
     name: str
@@ -40,6 +53,16 @@ class Site:
     members: tuple[Member, ...]
     inside: tuple[str, int] | None = None
     modules: tuple[str, ...] = ()
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """What cannot be gated: `width` units that this layer gives, and why."""
+
+    module: str
+    width: int
+    reason: str
 
 
 @runtime_checkable
