@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from l0gm_edge.core.artifact import Artifact
+    from l0gm_edge.core.build import Build
     from l0gm_edge.core.dataset import Dataset, Split
+    from l0gm_edge.core.description import Description
     from l0gm_edge.core.errors import L0GMEdgeError
     from l0gm_edge.core.hardware import HardwareProfile
     from l0gm_edge.core.load import hardware as load_hardware
@@ -21,10 +23,16 @@ if TYPE_CHECKING:
     from l0gm_edge.core.report import Report
     from l0gm_edge.core.verdict import Status, Verdict
     from l0gm_edge.pipeline import run
+    from l0gm_edge.pipeline.attached import AttachedSession
+    from l0gm_edge.pipeline.library import attach
+    from l0gm_edge.pipeline.shipping import build
 
 __all__ = [
     "Artifact",
+    "AttachedSession",
+    "Build",
     "Dataset",
+    "Description",
     "HardwareProfile",
     "L0GMEdgeError",
     "Measurement",
@@ -34,6 +42,8 @@ __all__ = [
     "Split",
     "Status",
     "Verdict",
+    "attach",
+    "build",
     "load_hardware",
     "load_recipe",
     "run",
@@ -41,7 +51,10 @@ __all__ = [
 
 _HOMES = {
     "Artifact": "core.artifact",
+    "AttachedSession": "pipeline.attached",
+    "Build": "core.build",
     "Dataset": "core.dataset",
+    "Description": "core.description",
     "HardwareProfile": "core.hardware",
     "L0GMEdgeError": "core.errors",
     "Measurement": "core.measurement",
@@ -51,6 +64,8 @@ _HOMES = {
     "Split": "core.dataset",
     "Status": "core.verdict",
     "Verdict": "core.verdict",
+    "attach": "pipeline.library",
+    "build": "pipeline.shipping",
     "load_hardware": "core.load:hardware",
     "load_recipe": "core.load:recipe",
     "run": "pipeline",

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
 from l0gm_edge.core import plugins
 from l0gm_edge.core.artifact import TensorSpec
+from l0gm_edge.core.dataset import Values
 from l0gm_edge.core.recipe import Quantize
 from l0gm_edge.core.value import Value
 
-Samples = Mapping[str, NDArray[np.float32]]
+Samples = Mapping[str, Values]
 
 
 class ModelFacts(Value):
@@ -35,6 +33,9 @@ class Backend(Protocol):
     SCHEMES: Mapping[str, str]
     """Numeric schemes by the name users know, with a one-line description; `fp32` always is one."""
 
+    RANGED: frozenset[str]
+    """The schemes whose activation ranges come from the calibration set; the others give the same file without."""
+
     def require_installed(self) -> None:
         """Raise MissingExtra unless all that converting, quantizing and running need is installed."""
 
@@ -43,6 +44,9 @@ class Backend(Protocol):
 
         Raises MissingExtra or ExportFailed.
         """
+
+    def convert_all(self, files: Mapping[Path, Path]) -> None:
+        """Convert several programs, each to its own file, in one child process; raises as `convert` does."""
 
     def quantize(self, source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path) -> None:
         """Write `source`, an fp32 file, in another scheme. `calibration` is (n, *shape) a named input."""

@@ -1,8 +1,9 @@
-"""Child process: torch.export program -> fp32 ONNX. Arguments: PROGRAM OUTPUT."""
+"""Child process: torch.export program -> fp32 ONNX. Arguments: PROGRAM OUTPUT, as often as there are programs."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +13,9 @@ import torch
 
 from l0gm_edge.backends import _onnx_file
 from l0gm_edge.core import store
+
+MADE = "simplified/"
+"""Begins the names of constants that are not the model's own."""
 
 
 def main(program: Path, output: Path) -> None:
@@ -46,8 +50,22 @@ def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath = str(simplified)
         onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        return onnx.load(simplified)
+        return _own_names(onnx.load(simplified), {tensor.name for tensor in model.graph.initializer})
+
+
+def _own_names(simplified: onnx.ModelProto, known: Collection[str]) -> onnx.ModelProto:
+    """Constants that the simplification made get names that it would not give: where the runtime, loading the file,
+    makes another of the same name, it fails ("Attempt to replace the existing tensor")."""
+    graph = simplified.graph
+    made = {tensor.name: f"{MADE}{tensor.name}" for tensor in graph.initializer if tensor.name not in known}
+    for tensor in graph.initializer:
+        tensor.name = made.get(tensor.name, tensor.name)
+    for node in graph.node:
+        node.input[:] = [made.get(name, name) for name in node.input]
+    return simplified
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    arguments = [Path(argument) for argument in sys.argv[1:]]
+    for program, output in zip(arguments[::2], arguments[1::2], strict=True):
+        main(program, output)

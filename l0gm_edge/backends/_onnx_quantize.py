@@ -22,6 +22,7 @@ from l0gm_edge.core import store
 from l0gm_edge.core.recipe import Quantize
 
 LINEAR = ("Gemm", "MatMul")
+TABLE = "Gather"  # an embedding: no faster in 8 bits, but often most of the file
 # Cheap to run on 8-bit values, so that neighbouring heavy operators need no conversion in between.
 GLUE = ("Relu", "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceMean", "Concat")
 # Below these sizes, and in depthwise convolutions, int8 is slower than float (x86 with VNNI, one thread, batch 1):
@@ -42,6 +43,7 @@ def static_int8(source: Path, calibration: Samples, settings: Quantize) -> onnx.
     heavy = [node.name for node in _heavy(model)]
     faster = [node.name for node in _heavy(model) if _gains(node, _onnx_file.weights(model))]
     glue = [node.name for node in model.graph.node if node.op_type in GLUE]
+    tables = [node.name for node in model.graph.node if node.op_type == TABLE]
     samples = _calibration_file.rows(calibration)
     ranges = _ranges.observe(_activations(model, samples), len(samples), settings)
     quantizer = QDQQuantizer(
@@ -51,9 +53,9 @@ def static_int8(source: Path, calibration: Samples, settings: Quantize) -> onnx.
         weight_qType=QuantType.QInt8,
         activation_qType=QuantType.QUInt8,
         tensors_range=_tensors_data(ranges),
-        nodes_to_quantize=(faster or heavy) + glue,
+        nodes_to_quantize=(faster or heavy) + glue + tables,
         nodes_to_exclude=[],
-        op_types_to_quantize=["Conv", *LINEAR, *GLUE],
+        op_types_to_quantize=["Conv", *LINEAR, *GLUE, TABLE],
         extra_options={},
     )
     quantizer.quantize_model()
@@ -62,7 +64,7 @@ def static_int8(source: Path, calibration: Samples, settings: Quantize) -> onnx.
 
 
 def dynamic_int8(source: Path) -> onnx.ModelProto:
-    """Linear layers with int8 weights; their inputs are quantized at each inference, so no calibration is used."""
+    """Linear layers and embeddings with int8 weights; what layers read is quantized at each inference."""
     model = _onnx_file.read(source)
     # The quantizer first splits every Gemm, and names its half `<name>_MatMul`.
     kept = [node.name for node in model.graph.node if FLOAT_MODULES in node.name]
@@ -73,7 +75,7 @@ def dynamic_int8(source: Path) -> onnx.ModelProto:
             quantized,
             weight_type=QuantType.QInt8,
             nodes_to_exclude=[name + suffix for name in kept for suffix in ("", "_MatMul")],
-            op_types_to_quantize=list(LINEAR),
+            op_types_to_quantize=[*LINEAR, TABLE],
         )
         return onnx.load(quantized)
 

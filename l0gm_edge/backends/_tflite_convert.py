@@ -1,4 +1,4 @@
-"""Child process: torch.export program -> fp32 TFLite. Arguments: PROGRAM OUTPUT."""
+"""Child process: torch.export program -> fp32 TFLite. Arguments: PROGRAM OUTPUT, as often as there are programs."""
 
 from __future__ import annotations
 
@@ -27,4 +27,6 @@ def main(program: Path, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    arguments = [Path(argument) for argument in sys.argv[1:]]
+    for program, output in zip(arguments[::2], arguments[1::2], strict=True):
+        main(program, output)

@@ -99,10 +99,12 @@ def _activations(source: Path, samples: list[dict[str, Any]]) -> Iterator[dict[s
     )
     interpreter.allocate_tensors()
     details = interpreter.get_tensor_details()
+    kinds = {one["index"]: one["dtype"] for one in details}
     watched = {one["name"]: one["index"] for one in details if one["dtype"] == np.float32}
     for sample in samples:
         for one in signature.inputs:
-            interpreter.set_tensor(one.tensorIndex, sample[one.name.decode()])
+            kind = kinds[one.tensorIndex]  # token ids are int64 with us, and int32 in a converted file
+            interpreter.set_tensor(one.tensorIndex, sample[one.name.decode()].astype(kind, copy=False))
         interpreter.invoke()
         yield {name: interpreter.get_tensor(index) for name, index in watched.items() if name not in constants}
 

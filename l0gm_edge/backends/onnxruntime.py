@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,9 +14,10 @@ EXTRA = "onnx"
 SUFFIX = ".onnx"
 SCHEMES = {
     "fp32": "32-bit floats throughout",
-    "static_int8": "8-bit weights and activations in the convolutions and large linear layers, where int8 is faster",
-    "dynamic_int8": "8-bit weights in linear layers, activations quantized as they come; a smaller file, rarely faster",
+    "static_int8": "8-bit convolutions and large linear layers, where int8 is faster, and embeddings",
+    "dynamic_int8": "8-bit weights in linear layers and embeddings, activations quantized as they come; a smaller file",
 }
+RANGED = frozenset({"static_int8"})
 
 
 def require_installed() -> None:
@@ -28,8 +30,14 @@ def convert(program: Path, output: Path) -> None:
 
     Raises MissingExtra or ExportFailed.
     """
+    convert_all({program: output})
+
+
+def convert_all(files: Mapping[Path, Path]) -> None:
+    """Convert several programs, each to its own file, in one child process. Raises as `convert` does."""
     _require("export to ONNX")
-    _child.run("l0gm_edge.backends._onnx_convert", program, output, purpose="the conversion to ONNX")
+    pairs = [path for pair in files.items() for path in pair]
+    _child.run("l0gm_edge.backends._onnx_convert", *pairs, purpose="the conversion to ONNX")
 
 
 def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path) -> None:

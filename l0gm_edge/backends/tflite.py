@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +19,7 @@ SCHEMES = {
     "static_int8": "8-bit weights and activations in convolutions and linear layers, float elsewhere",
     "mixed_int8": "static in convolutions, dynamic in linear layers: nearly as fast, more accurate",
 }
+RANGED = frozenset({"static_int8", "mixed_int8"})
 
 
 def require_installed() -> None:
@@ -31,8 +33,14 @@ def convert(program: Path, output: Path) -> None:
 
     Raises MissingExtra or ExportFailed.
     """
+    convert_all({program: output})
+
+
+def convert_all(files: Mapping[Path, Path]) -> None:
+    """Convert several programs, each to its own file, in one child process. Raises as `convert` does."""
     environment.require("litert_torch", EXTRA, "conversion to TFLite")
-    _child.run("l0gm_edge.backends._tflite_convert", program, output, purpose="the conversion to TFLite")
+    pairs = [path for pair in files.items() for path in pair]
+    _child.run("l0gm_edge.backends._tflite_convert", *pairs, purpose="the conversion to TFLite")
 
 
 def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path) -> None:

@@ -26,9 +26,10 @@ def load(path: Path, runtime: str) -> Any:
 def run(folder: Path, manifest: dict[str, Any], model: dict[str, Any]) -> Any:
     """Logits (samples, classes) of one model on the bundle's samples."""
     predict, samples = load(folder / model["path"], model["runtime"]), dict(np.load(folder / manifest["samples"]))
-    names = [spec["name"] for spec in model["inputs"]]
+    # A runtime may want token ids in another type than the samples have.
+    inputs = {spec["name"]: samples[spec["name"]].astype(spec["dtype"], copy=False) for spec in model["inputs"]}
     rows = range(manifest["sample_count"])
-    return np.concatenate([predict({name: samples[name][i : i + 1] for name in names}) for i in rows])
+    return np.concatenate([predict({name: values[i : i + 1] for name, values in inputs.items()}) for i in rows])
 
 
 if __name__ == "__main__":

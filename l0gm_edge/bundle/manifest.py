@@ -56,7 +56,7 @@ class Manifest(Value):
     schema_version: Literal[1] = 1
     name: str
     bundle_sha256: str
-    recipe: Recipe
+    recipe: Recipe | None
     hardware: HardwareProfile
     labels: tuple[str, ...]
     preprocess: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from l0gm_edge.bundle.manifest import MANIFEST, File, Manifest, Model
 from l0gm_edge.core import arrays, store
 from l0gm_edge.core.artifact import Artifact
+from l0gm_edge.core.dataset import Values
 from l0gm_edge.core.errors import DataError, RefusedInput
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.recipe import Recipe
@@ -38,13 +40,17 @@ class Shipped:
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything a bundle is made from. `samples[input]` is (n, *shape); `reports` is text by file name."""
+    """Everything a bundle is made from. `samples[input]` is (n, *shape); `reports` is text by file name.
 
-    recipe: Recipe
+    There is no recipe when a person's own model was built without one.
+    """
+
+    name: str
+    recipe: Recipe | None
     hardware: HardwareProfile
     labels: Sequence[str]
     preprocess: str
-    samples: Mapping[str, Floats]
+    samples: Mapping[str, Values]
     models: Sequence[Shipped]
     reports: Mapping[str, str]
 
@@ -69,7 +75,7 @@ def write(contents: Contents, folder: Path) -> Manifest:
             files[_expected_path(shipped)] = _put(folder, _expected_path(shipped), _npy(shipped.expected))
         reports = {name: _put(folder, name, text.encode()) for name, text in contents.reports.items()}
         unsigned = Manifest(
-            name=contents.recipe.name,
+            name=contents.name,
             bundle_sha256="",
             recipe=contents.recipe,
             hardware=contents.hardware,
@@ -83,6 +89,26 @@ def write(contents: Contents, folder: Path) -> Manifest:
         )
         manifest = unsigned.model_copy(update={"bundle_sha256": unsigned.contents_sha256})
         store.write_text(folder / MANIFEST, manifest.text())
+    return manifest
+
+
+def require_place(folder: Path) -> None:
+    """Raise RefusedInput unless a folder is free, or holds a bundle that may be replaced."""
+    taken = folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file())
+    if taken:
+        raise RefusedInput("something that is no bundle is there", where=str(folder), todo="choose another folder")
+
+
+def replace(contents: Contents, folder: Path) -> Manifest:
+    """Write a bundle beside a folder, then put it in the place of the bundle there, if any. Raises as `write` does."""
+    require_place(folder)
+    fresh = folder.with_name(f".{folder.name}{store.TEMPORARY}")
+    with store.storage_errors(folder):
+        shutil.rmtree(fresh, ignore_errors=True)
+        manifest = write(contents, fresh)
+        if folder.exists():
+            shutil.rmtree(folder)
+        fresh.rename(folder)
     return manifest
 
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from math import isfinite
 
 from l0gm_edge.core.artifact import Role
-from l0gm_edge.core.evidence import Evidence, Measured
+from l0gm_edge.core.evidence import Measured, Readings
 from l0gm_edge.core.latency import percentile
 from l0gm_edge.core.verdict import Choice, Status, Verdict, worst
 
 TIE = 1.05
 
 
-def choose(evidence: Evidence, verdicts: Sequence[Verdict]) -> tuple[Choice, ...]:
+def choose(evidence: Readings, verdicts: Sequence[Verdict]) -> tuple[Choice, ...]:
     """One choice per compressed artifact, in the evidence's order; at most one a runtime is chosen."""
     candidates = evidence.of_role(Role.COMPRESSED)
     best = {runtime: _best(candidates, verdicts, runtime) for runtime in _runtimes(candidates)}

@@ -9,11 +9,12 @@ import numpy as np
 
 from l0gm_edge.check import tensors
 from l0gm_edge.check.tensors import Floats, Tensor
+from l0gm_edge.core.dataset import Values
 
 LIMIT = 0.1
 
 
-def first_divergence(runtime: str, float_file: Path, other_file: Path, inputs: Mapping[str, Floats]) -> str | None:
+def first_divergence(runtime: str, float_file: Path, other_file: Path, inputs: Mapping[str, Values]) -> str | None:
     """The first layer of the fp32 file that the other file computes differently by more than 10 %, or None.
 
     `inputs[name]` is (n, *shape); a few rows are enough. Tensors are matched by name, which our quantizers keep. None

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from l0gm_edge.cli._output import json_option, listener, print_json
+from l0gm_edge.cli._own_code import pythonpath_option
 
 Tell = Callable[[Path, bool], int]
 DATA_DIR = click.Path(path_type=Path, file_okay=False)
@@ -23,15 +24,16 @@ def stage_command(stage: str, summary: str, tell: Tell | None = None) -> click.C
     @click.command(stage, help=f"{summary}\n\nRUN_DIR is the folder that `l0gm-edge run` made.")
     @click.argument("folder", metavar="RUN_DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
     @click.option("--data-dir", type=DATA_DIR, help="Folder of the prepared data sets.")
+    @pythonpath_option
     @json_option
-    def command(folder: Path, data_dir: Path | None, as_json: bool) -> int:
-        _make(folder, stage, data_dir, as_json=as_json)
+    def command(folder: Path, data_dir: Path | None, pythonpath: tuple[Path, ...], as_json: bool) -> int:
+        _make(folder, stage, data_dir, pythonpath, as_json=as_json)
         return tell(folder, as_json) if tell else _tell_record(folder, stage, as_json=as_json)
 
     return command
 
 
-def _make(folder: Path, stage: str, data_dir: Path | None, *, as_json: bool) -> None:
+def _make(folder: Path, stage: str, data_dir: Path | None, pythonpath: tuple[Path, ...], *, as_json: bool) -> None:
     from l0gm_edge.core.errors import RefusedInput
 
     if not (folder / "recipe.json").is_file():
@@ -43,7 +45,7 @@ def _make(folder: Path, stage: str, data_dir: Path | None, *, as_json: bool) -> 
     from l0gm_edge.pipeline import run_stage
 
     with listener(as_json=as_json) as progress:
-        run_stage(folder, stage, data_dir, progress)
+        run_stage(folder, stage, data_dir, progress, pythonpath)
 
 
 def _tell_record(folder: Path, stage: str, *, as_json: bool) -> int:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
-from l0gm_edge.cli._output import json_option, print_json, print_yaml
+from l0gm_edge.cli._output import json_option, listener, print_json, print_yaml
+from l0gm_edge.cli._own_code import pythonpath_option
+
+if TYPE_CHECKING:
+    from l0gm_edge.pipeline.tabulating import Summary
 
 
 @click.group("hardware")
 def command() -> None:
-    """List and show hardware profiles."""
+    """List and show hardware profiles, and measure what a model's widths cost on a device."""
 
 
 @command.command("list")
@@ -42,3 +49,55 @@ def show(profile: str, as_json: bool) -> None:
         print_json(loaded)
     else:
         print_yaml(loaded)
+
+
+@command.command("tabulate")
+@click.argument("recipe")
+@click.option("--hardware", "profile", required=True, metavar="PROFILE", help="A shipped profile's name, or a path.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the tables to this file.")
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the prepared data sets.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a recipe key; may repeat.")
+@pythonpath_option
+@json_option
+def tabulate(
+    recipe: str,
+    profile: str,
+    out: Path | None,
+    data_dir: Path | None,
+    overrides: tuple[str, ...],
+    pythonpath: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Time cuts of RECIPE's model on a device, so that a target can be given in milliseconds.
+
+    A run with such a target does this by itself; what was timed before is not timed again.
+    """
+    from l0gm_edge.core import load, store
+
+    what, device = load.recipe(recipe, overrides), load.hardware(profile)
+    from l0gm_edge.pipeline import tables, tabulating  # after the refusals, which are told at once
+
+    with listener(as_json=as_json) as progress:
+        found = tables.tabulate(what, device, data_dir, progress, pythonpath)
+    if out is not None:
+        store.write_value(out, found)
+    rows = tabulating.summaries(found)
+    if as_json:
+        print_json(rows)
+    else:
+        click.echo("\n\n".join(map(_told, rows)))
+
+
+def _told(row: Summary) -> str:
+    least, most = row.control
+    lines = {
+        "dense": f"{row.dense_ms:.4g} ms, of which {row.fixed_ms:.3g} ms are the runtime's own; "
+        f"p90 is {row.p90_over_p50:.2f} times as long",
+        "cuts": f"{row.cuts} timed; {row.held_out.rows} held out are predicted within {row.held_out.median:.1%} "
+        f"(median), {row.held_out.p90:.1%} (p90)",
+        "control": f"the dense model, rebuilt, takes {least:.3f} to {most:.3f} times as long as itself",
+        "table": row.path,
+    }
+    threads = "1 thread" if row.threads == 1 else f"{row.threads} threads"
+    title = f"{row.hardware} ({row.processor}): {row.runtime} {row.scheme}, {threads}"
+    return "\n".join([title, *(f"  {name:8} {text}" for name, text in lines.items())])

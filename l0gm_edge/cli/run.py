@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from l0gm_edge.cli._output import json_option, listener
+from l0gm_edge.cli._own_code import pythonpath_option
 from l0gm_edge.cli._summary import tell_report
 
 
@@ -16,9 +17,16 @@ from l0gm_edge.cli._summary import tell_report
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder  [default: runs/NAME].")
 @click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the prepared data sets.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a recipe key; may repeat.")
+@pythonpath_option
 @json_option
 def command(
-    recipe: str, profile: str, out: Path | None, data_dir: Path | None, overrides: tuple[str, ...], as_json: bool
+    recipe: str,
+    profile: str,
+    out: Path | None,
+    data_dir: Path | None,
+    overrides: tuple[str, ...],
+    pythonpath: tuple[Path, ...],
+    as_json: bool,
 ) -> int:
     """Learn, cut, quantize, compile, measure and check RECIPE for a device.
 
@@ -32,5 +40,5 @@ def command(
     from l0gm_edge.pipeline import run  # after the refusals, which are told at once
 
     with listener(as_json=as_json) as progress:
-        report = run(what, device, folder, data_dir, progress)
+        report = run(what, device, folder, data_dir, progress, pythonpath)
     return tell_report(report, folder, as_json=as_json)

@@ -21,7 +21,7 @@ def build(
     profile: HardwareProfile,
     calibration: Samples,
     settings: Quantize,
-    recipe_sha256: str,
+    recipe_sha256: str | None,
     folder: Path,
 ) -> tuple[Artifact, ...]:
     """Compile a program for each runtime of the profile into `folder`: fp32 always, then the profile's schemes.
@@ -66,7 +66,9 @@ def _name(role: Role, runtime: Runtime, scheme: str) -> str:
     return f"{role}-{runtime.name}-{scheme}"
 
 
-def _artifact(path: Path, role: Role, runtime: Runtime, scheme: str, parent: Path, recipe_sha256: str) -> Artifact:
+def _artifact(
+    path: Path, role: Role, runtime: Runtime, scheme: str, parent: Path, recipe_sha256: str | None
+) -> Artifact:
     facts = backends.plugin(runtime.name).inspect(path)
     return Artifact(
         name=_name(role, runtime, scheme),

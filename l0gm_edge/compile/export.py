@@ -57,7 +57,8 @@ class _Floor(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, **inputs: Tensor) -> Tensor:
-        means = [values.flatten(1).mean(1, keepdim=True) for values in inputs.values()]
+        # .float() leaves no trace on what is float already
+        means = [values.flatten(1).float().mean(1, keepdim=True) for values in inputs.values()]
         logits: Tensor = self.head(torch.cat(means, 1))
         return logits
 

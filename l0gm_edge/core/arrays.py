@@ -25,7 +25,7 @@ def write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     store.write_bytes(path, packed(arrays))
 
 
-def read(path: Path) -> dict[str, NDArray[np.float32]]:
+def read(path: Path) -> dict[str, NDArray[Any]]:
     """Read arrays by name."""
-    with np.load(path, allow_pickle=False) as archive:
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}

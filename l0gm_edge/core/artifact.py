@@ -41,7 +41,7 @@ class Artifact(Value):
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     parent_sha256: str | None = None
-    recipe_sha256: str
+    recipe_sha256: str | None
     tools: dict[str, str]
     ops: dict[str, int]
     problems: tuple[str, ...] = ()

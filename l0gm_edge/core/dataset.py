@@ -12,15 +12,18 @@ from numpy.typing import NDArray
 from l0gm_edge.core.errors import DataError
 
 Array = NDArray[np.float32]
+Tokens = NDArray[np.int64]
+Values = Array | Tokens
+"""What an input holds: real numbers, or whole ones that are looked up (token ids, from 0)."""
 Labels = NDArray[np.int64]
 SPLITS = ("train", "validation", "calibration", "test")
 
 
 @dataclass(frozen=True)
 class Split:
-    """Rows of one split: `inputs[modality]` is float32 (n, *shape); `labels` is int64 (n,)."""
+    """Rows of one split: `inputs[modality]` is float32 or int64 (n, *shape); `labels` is int64 (n,)."""
 
-    inputs: Mapping[str, Array]
+    inputs: Mapping[str, Values]
     labels: Labels
 
     def __len__(self) -> int:
@@ -70,13 +73,15 @@ def _require_sound(dataset: Dataset, split_name: str, split: Split) -> None:
         raise DataError("the split is empty", where=where, allowed="at least one row")
     for name, values in split.inputs.items():
         expected = (len(split), *dataset.shapes[name])
-        if values.shape != expected or values.dtype != np.float32:
+        if values.shape != expected or values.dtype not in (np.float32, np.int64):
             raise DataError(
                 f"modality {name} has shape {values.shape} and type {values.dtype}",
                 where=where,
-                allowed=f"shape {expected} and type float32",
+                allowed=f"shape {expected} and type float32, or int64 for token ids",
             )
         if not np.isfinite(values).all():
             raise DataError(f"modality {name} holds NaN or infinity", where=where, allowed="finite numbers")
+        if values.dtype == np.int64 and values.min(initial=0) < 0:
+            raise DataError(f"modality {name} holds {values.min()}", where=where, allowed="token ids from 0")
     if split.labels.dtype != np.int64 or split.labels.min() < 0 or split.labels.max() >= len(dataset.classes):
         raise DataError("labels are out of range", where=where, allowed=f"int64 from 0 to {len(dataset.classes) - 1}")

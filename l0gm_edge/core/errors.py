@@ -3,12 +3,15 @@
 L0GMEdgeError                      exit status
 ├── RefusedInput                   2   wrong usage, or an input that cannot be accepted
 │   ├── RecipeError                    a recipe or hardware profile that does not make sense
+│   ├── OwnCodeFailed                  the person's own model or data function failed, or gave what cannot be used
 │   ├── DataError                      missing, damaged or unusable data
 │   ├── MissingExtra                   an optional dependency is not installed
 │   ├── TargetImpossible               a compression target that no cut of this model can reach
 │   ├── TrainingDiverged               the recipe's settings drove the loss to NaN or infinity
 │   └── IntegrityError                 a file does not have the digest its record promises
+├── NotQuiet                       3   the machine is too unsteady for latency to be measured on it
 └── ToolFailed                     4   a device, transport or tool did not do its work
+    ├── CutNotExact                    the cut model does not give what the gated one gave
     ├── ExportFailed                   the model could not be converted for a runtime
     ├── DeviceFailed                   the device or its agent did not answer as it should
     └── StorageFailed                  the run folder cannot be written (disk full, permissions)
@@ -43,6 +46,10 @@ class RecipeError(RefusedInput):
     """A recipe or hardware profile that does not make sense."""
 
 
+class OwnCodeFailed(RefusedInput):
+    """The person's own model or data function failed, or gave what cannot be used."""
+
+
 class DataError(RefusedInput):
     """Missing, damaged or unusable data."""
 
@@ -69,8 +76,18 @@ class IntegrityError(RefusedInput):
     """A file does not have the digest its record promises."""
 
 
+class NotQuiet(L0GMEdgeError):
+    """The machine is too unsteady for latency to be measured on it."""
+
+    exit_status = 3
+
+
 class ToolFailed(L0GMEdgeError):
     """A device, transport or tool did not do its work."""
+
+
+class CutNotExact(ToolFailed):
+    """The cut model does not give what the gated one gave."""
 
 
 class ExportFailed(ToolFailed):

@@ -29,23 +29,18 @@ class Measured:
     outputs: Mapping[str, Logits]
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """Everything a check may use.
+@dataclass(frozen=True, kw_only=True)
+class Readings:
+    """What a device returned and measured, beside what torch gives: all that is known of a model without a recipe.
 
-    `reference[role][split]` are the torch model's logits, `labels[split]` the true classes; splits are `validation`
-    and `test`. Temperatures are fitted on validation, everything reported is computed on test. `divergence` names,
-    for artifacts where it was looked for, the first layer that leaves its float twin.
+    `reference[role][split]` are the torch model's logits. `divergence` names, for artifacts where it was looked for,
+    the first layer that leaves its float twin.
 
     Raises DeviceFailed when a device returned outputs of another shape than the reference's.
     """
 
-    recipe: Recipe
     hardware: HardwareProfile
-    plan: PrunePlan
-    exactness: Exactness
     reference: Mapping[Role, Mapping[str, Logits]]
-    labels: Mapping[str, NDArray[np.int64]]
     measured: tuple[Measured, ...]
     divergence: Mapping[str, str] = field(default_factory=dict)
 
@@ -78,6 +73,20 @@ class Evidence:
             if (twin.artifact.role, twin.artifact.runtime, twin.artifact.scheme) == wanted
         )
         return next(twins, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence(Readings):
+    """Everything a check of a run may use.
+
+    `labels[split]` are the true classes; splits are `validation` and `test`. Temperatures are fitted on validation,
+    everything reported is computed on test.
+    """
+
+    recipe: Recipe
+    plan: PrunePlan
+    exactness: Exactness
+    labels: Mapping[str, NDArray[np.int64]]
 
 
 def side_by_side(candidate: Measured, baseline: Measured) -> latency.Estimate | None:

@@ -78,13 +78,28 @@ def ratio(candidate: Sequence[Block], baseline: Sequence[Block], *, seed: int = 
     Blocks with the same (process, round) were run side by side: the value is the median, over such pairs, of the
     ratio of the two block medians. What slows both at once cancels. The interval resamples processes, then rounds.
     """
+    pairs = pair_ratios(candidate, baseline)
+    if len(pairs) < MIN_PAIRS:
+        return None
+    ratios = [(process, np.array([value])) for process, value in pairs]
+    return _bootstrap(_by_process(ratios), lambda values: float(np.median(values)), seed)
+
+
+def pair_ratios(candidate: Sequence[Block], baseline: Sequence[Block]) -> list[tuple[int, float]]:
+    """(process, ratio of the two block medians) of every pair of blocks that were run side by side."""
     ours = {(block.process, block.round): block for block in candidate}
     theirs = {(block.process, block.round): block for block in baseline}
     pairs = sorted(ours.keys() & theirs.keys())
-    if len(pairs) < MIN_PAIRS:
-        return None
-    ratios = [(pair[0], np.array([_median_ns(ours[pair]) / _median_ns(theirs[pair])])) for pair in pairs]
-    return _bootstrap(_by_process(ratios), lambda values: float(np.median(values)), seed)
+    return [(pair[0], _median_ns(ours[pair]) / _median_ns(theirs[pair])) for pair in pairs]
+
+
+def central(ratios: Sequence[Sequence[float]]) -> float:
+    """One figure for ratios given process by process: the mean over processes of each one's median.
+
+    Where a process happens to put a model's weights may make it slower for as long as it lives, so a median over all
+    would jump from one kind of process to the other.
+    """
+    return float(np.mean([np.median(process) for process in ratios]))
 
 
 def _by_process(samples: Sequence[tuple[int, Samples]]) -> list[list[Samples]]:

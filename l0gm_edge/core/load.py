@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from l0gm_edge.core import plugins, shipped
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.hardware import HardwareProfile
-from l0gm_edge.core.recipe import Recipe
+from l0gm_edge.core.recipe import Data, Model, Recipe
 from l0gm_edge.core.value import Value
 
 V = TypeVar("V", bound=Value)
@@ -27,7 +27,7 @@ def recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     """
     path = shipped.find("recipes", name_or_path)
     document = _override(_read_yaml(path), overrides)
-    loaded = _validate(Recipe, document, path, manual="docs/recipes.md")
+    loaded = checked(Recipe, document, where=str(path), manual="docs/recipes.md")
     _require_plugins(loaded, path)
     return loaded
 
@@ -35,7 +35,7 @@ def recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
 def hardware(name_or_path: str) -> HardwareProfile:
     """Load a hardware profile by shipped name or path. Raises RecipeError as `recipe` does."""
     path = shipped.find("hardware", name_or_path)
-    loaded = _validate(HardwareProfile, _read_yaml(path), path, manual="docs/hardware.md")
+    loaded = checked(HardwareProfile, _read_yaml(path), where=str(path), manual="docs/hardware.md")
     for index, runtime in enumerate(loaded.runtimes):
         _require_plugin("backends", runtime.name, path, f"runtimes.{index}.name")
     _require_plugin("devices", loaded.transport.kind, path, "transport.kind")
@@ -43,8 +43,9 @@ def hardware(name_or_path: str) -> HardwareProfile:
 
 
 def _require_plugins(loaded: Recipe, path: Path) -> None:
-    _require_plugin("data", loaded.data.name, path, "data.name")
-    for modality, encoder in loaded.model.encoders.items():
+    if isinstance(loaded.data, Data):
+        _require_plugin("data", loaded.data.name, path, "data.name")
+    for modality, encoder in loaded.model.encoders.items() if isinstance(loaded.model, Model) else ():
         _require_plugin("models.encoders", encoder.encoder, path, f"model.encoders.{modality}.encoder")
     _require_plugin("gates.methods", loaded.gates.method, path, "gates.method")
 
@@ -108,12 +109,13 @@ def _override(document: dict[str, Any], overrides: Sequence[str]) -> dict[str, A
     return document
 
 
-def _validate(kind: type[V], document: Mapping[str, Any], path: Path, *, manual: str) -> V:
+def checked(kind: type[V], document: Mapping[str, Any], *, where: str, manual: str) -> V:
+    """A document as a typed value. Raises RecipeError, naming each wrong key, what was found and what is allowed."""
     try:
         return kind.model_validate(document)
     except ValidationError as error:
         problems = [_explain(kind, problem) for problem in _innermost(error.errors(include_url=False))]
-        raise RecipeError("\n".join(problems), where=str(path), todo=f"see {manual}") from error
+        raise RecipeError("\n".join(problems), where=where, todo=f"see {manual}") from error
 
 
 def _innermost(problems: list[ErrorDetails]) -> list[ErrorDetails]:
@@ -124,10 +126,12 @@ def _innermost(problems: list[ErrorDetails]) -> list[ErrorDetails]:
 
 
 def _explain(kind: type[BaseModel], problem: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in problem["loc"]) or "(top level)"
+    place, known = _looked_up(kind, problem["loc"])
+    key = ".".join(place) or "(top level)"
     if problem["type"] == "extra_forbidden":
-        known = _fields_at(kind, problem["loc"][:-1])
-        hint = plugins.nearest(str(problem["loc"][-1]), known)
+        if place[-1] in known:  # of another member of a union
+            return f"{key}: does not go with the other keys given here"
+        hint = plugins.nearest(place[-1], known)
         return f"{key}: unknown key{hint}" + (f" (allowed: {', '.join(known)})" if known else "")
     if problem["type"] == "missing":
         return f"{key}: required, but not given"
@@ -136,17 +140,49 @@ def _explain(kind: type[BaseModel], problem: ErrorDetails) -> str:
     return f"{key}: {message}" + ("" if isinstance(found, Mapping) else f" (found {found!r})")
 
 
-def _fields_at(kind: type[BaseModel], place: tuple[str | int, ...]) -> tuple[str, ...]:
-    """The field names allowed at a place inside a model, through lists, mappings and optional fields."""
+def _looked_up(kind: type[BaseModel], place: tuple[str | int, ...]) -> tuple[list[str], tuple[str, ...]]:
+    """A place as a person writes it, and the field names that its last part could have been.
+
+    pydantic's places hold the tags of unions too; the fields of every member of a union are allowed.
+    """
     here: Any = kind
+    inside, known = _fields(here), _fields(here)
+    written: list[str] = []
     for part in place:
-        model = _model_of(here)
-        if model:
-            field = model.model_fields.get(str(part))
-            here = field.annotation if field else None
-        else:  # a list or mapping: the part is an index or a key, and its elements come last
-            here = next((inner for inner in reversed(get_args(here)) if inner is not Ellipsis), None)
+        members = _tagged(here)
+        if part in members:
+            here = members[part]
+            inside = tuple(name for member in members.values() for name in _fields(member))
+        else:
+            written.append(str(part))
+            here = _element(here, part)
+            inside, known = _fields(here), inside
+    return written, known
+
+
+def _element(here: Any, part: str | int) -> Any:
+    """The annotation of a part of a model, list or mapping."""
     model = _model_of(here)
+    if model:
+        field = model.model_fields.get(str(part))
+        return field.annotation if field else None
+    return next((inner for inner in reversed(get_args(here)) if inner is not Ellipsis), None)
+
+
+def _tagged(annotation: Any) -> dict[str | int, Any]:
+    """The members of a union by their tags."""
+    members = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
+    return {
+        mark.tag: get_args(member)[0]
+        for member in members
+        if get_origin(member) is Annotated
+        for mark in get_args(member)[1:]
+        if isinstance(mark, Tag)
+    }
+
+
+def _fields(annotation: Any) -> tuple[str, ...]:
+    model = _model_of(annotation)
     return tuple(model.model_fields) if model else ()
 
 

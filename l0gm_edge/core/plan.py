@@ -10,12 +10,38 @@ from l0gm_edge.core.value import Value
 
 
 class Slice(Value):
-    """The positions kept on one axis of one module; `width` is the axis' length before the cut."""
+    """The positions kept on one axis of one module; `width` is the axis' length before the cut.
+
+    A digit is a dimension of a bare parameter, and `module` then is its path.
+    """
 
     module: str
-    axis: Literal["in", "out", "units"]
+    axis: Literal["in", "out", "units", "0", "1", "2", "3"]
     width: int
     keep: tuple[int, ...]
+
+
+class Setting(Value):
+    """An integer that a module's code computes with, as it must be after the cut; dotted inside a configuration."""
+
+    module: str
+    name: str
+    value: int
+
+
+class Dropped(Value):
+    """A residual block that goes as a whole; it gave a tuple of `outputs` values, or a plain tensor where that is 0."""
+
+    module: str
+    outputs: int
+
+
+class Surgery(Value):
+    """Everything that is done to a model: slices, integers set, and residual blocks dropped."""
+
+    slices: tuple[Slice, ...]
+    settings: tuple[Setting, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
 
 
 class SiteCut(Value):
@@ -29,8 +55,20 @@ class SiteCut(Value):
     open_probability: tuple[float, ...]
 
 
-class PrunePlan(Value):
-    """What to cut from the base architecture, and what that leaves."""
+class Sized(Value):
+    """One runtime's latency, as a percentile in ms: what was asked for, what the cost model said of the widths chosen,
+    and what their compiled file took when they were chosen."""
+
+    runtime: str
+    scheme: str
+    percentile: Literal[50, 90]
+    requested_ms: float
+    predicted_ms: float
+    measured_ms: float
+
+
+class PrunePlan(Surgery):
+    """What to cut from the base architecture, and what that leaves; `latency` where the target is one."""
 
     base_sha256: str
     target: Target
@@ -43,7 +81,7 @@ class PrunePlan(Value):
     macs_before: int
     macs_after: int
     sites: tuple[SiteCut, ...]
-    slices: tuple[Slice, ...]
+    latency: tuple[Sized, ...] = ()
 
     @property
     def active_fraction(self) -> float:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from l0gm_edge.core.entry import Entry
 from l0gm_edge.core.value import Value
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -28,9 +39,13 @@ class SiteKind(StrEnum):
 
 
 class Data(Value):
-    """Which data set the run learns from and is checked on."""
+    """Which of our data sets the run learns from and is checked on."""
 
     name: PlugIn
+
+
+class OwnData(Entry):
+    """A data set of the person's own: the function returns a `Dataset`."""
 
 
 class Encoder(Value):
@@ -50,6 +65,13 @@ class Model(Value):
     dropout: Share = 0.0
 
 
+class OwnModel(Entry):
+    """A network of the person's own: the function returns an `nn.Module`.
+
+    It is called with one keyword argument a modality, and gives logits (n, classes), or something that holds `logits`.
+    """
+
+
 class MoE(Value):
     """The mixture-of-experts block on the shared latent."""
 
@@ -66,11 +88,21 @@ class MoE(Value):
 
 
 class Target(Value):
-    """What the cut model must come down to; exactly one of the fields is given."""
+    """What the cut model must come down to; exactly one of the fields is given.
 
+    A `_fraction` is one of the dense model's; of latency, of what it spends above the runtime's own fixed cost.
+    Milliseconds are those of one inference on the hardware profile's runtime.
+    """
+
+    units: PositiveInt | None = None
     active_fraction: Fraction | None = None
     parameters: PositiveInt | None = None
     parameter_fraction: Fraction | None = None
+    macs: PositiveInt | None = None
+    mac_fraction: Fraction | None = None
+    p50_ms: PositiveFloat | None = None
+    p90_ms: PositiveFloat | None = None
+    latency_fraction: Fraction | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -80,16 +112,46 @@ class Target(Value):
             raise ValueError(f"give exactly one of {allowed}; found {', '.join(given) or 'none'}")
         return self
 
+    @property
+    def asks_for_latency(self) -> bool:
+        """Whether it takes a device, or a table of one, to say what meets it."""
+        return any(value is not None for value in (self.p50_ms, self.p90_ms, self.latency_fraction))
+
+
+class Schedule(StrEnum):
+    """How the target is approached over the ramp: in a straight line or half a cosine; or not at all, under a fixed
+    penalty for every open unit, and met only by the final choice."""
+
+    LINEAR = "linear"
+    COSINE = "cosine"
+    FIXED = "fixed"
+
 
 class Gates(Value):
-    """L0 gates: the method, the target, the kinds of site gated, and the gate optimiser."""
+    """L0 gates: the method, the target, the kinds of site gated, and how they learn.
+
+    `lr` is the gates' own learning rate, by default the method's. Every site keeps at least `min_units`, and, where
+    the target leaves room, `floor` times the width it would have if all sites shrank alike. Methods that close units
+    for good cut the model while it learns, `cuts` times, down to `slack` times the cost asked for at that moment.
+    """
 
     method: PlugIn = "hard_concrete"
     target: Target
     sites: Annotated[tuple[SiteKind, ...], Field(min_length=1)] = tuple(SiteKind)
-    lr: PositiveFloat = 0.1
+    lr: PositiveFloat | None = None
     ramp: Fraction = 0.5
+    schedule: Schedule = Schedule.LINEAR
+    penalty: PositiveFloat | None = None
     min_units: PositiveInt = 2
+    floor: Share = 0.5
+    cuts: Annotated[int, Field(ge=0)] = 5
+    slack: Annotated[float, Field(ge=1)] = 1.4
+
+    @model_validator(mode="after")
+    def _penalty_goes_with_the_fixed_schedule(self) -> Self:
+        if (self.penalty is not None) != (self.schedule is Schedule.FIXED):
+            raise ValueError(f"penalty goes with schedule: {Schedule.FIXED}, and only with it")
+        return self
 
 
 class Learn(Value):
@@ -115,11 +177,40 @@ class Learn(Value):
         return self
 
 
+class Features(Value):
+    """Activations that the compressed model imitates: the outputs of the modules `at` these paths, in both models."""
+
+    weight: PositiveFloat = 1.0
+    at: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Relations(Value):
+    """How alike the samples of a batch are (cosine) in the outputs of the module `at` this path, in both models."""
+
+    weight: PositiveFloat = 1.0
+    at: str
+
+
+class OwnTeacher(Entry):
+    """A given teacher: its function returns an `nn.Module`; `weights` is a .safetensors file to load into it."""
+
+    weights: str | None = None
+
+
+def _teacher(value: object) -> str:
+    return "own" if isinstance(value, Mapping | Entry) else "dense"
+
+
 class Distill(Value):
-    """Distillation of the compressed model from the dense one: weight of the soft loss, and its temperature."""
+    """What the compressed model learns from a teacher: weight of the soft loss and its temperature, and imitation."""
 
     weight: Share = 0.5
     temperature: PositiveFloat = 2.0
+    features: Features | None = None
+    relations: Relations | None = None
+    teacher: Annotated[
+        Annotated[Literal["dense"], Tag("dense")] | Annotated[OwnTeacher, Tag("own")], Discriminator(_teacher)
+    ] = "dense"
 
 
 class Prune(Value):
@@ -161,15 +252,24 @@ class Checks(Value):
     max_file_ratio: PositiveFloat | None = None
 
 
+def _whose(value: object) -> str:
+    by_entry = isinstance(value, Entry) or (isinstance(value, Mapping) and "entry" in value)
+    return "own" if by_entry else "ours"
+
+
+def _experts(data: dict[str, Any]) -> MoE | None:
+    return None if isinstance(data.get("model"), OwnModel) else MoE()
+
+
 class Recipe(Value):
-    """The whole run."""
+    """The whole run. `data` and `model` are ours, or functions of the person's own code (`entry`)."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     description: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    data: Data
-    model: Model
-    moe: MoE = MoE()
+    data: Annotated[Annotated[Data, Tag("ours")] | Annotated[OwnData, Tag("own")], Discriminator(_whose)]
+    model: Annotated[Annotated[Model, Tag("ours")] | Annotated[OwnModel, Tag("own")], Discriminator(_whose)]
+    moe: MoE | None = Field(default_factory=_experts)
     gates: Gates
     learn: Learn
     distill: Distill | None = None
@@ -177,3 +277,13 @@ class Recipe(Value):
     quantize: Quantize = Quantize()
     measure: Measure = Measure()
     checks: Checks = Checks()
+
+    @field_validator("moe")
+    @classmethod
+    def _experts_are_of_our_model(cls, moe: MoE | None, info: ValidationInfo) -> MoE | None:
+        own = isinstance(info.data.get("model"), OwnModel)
+        if own and moe is not None:
+            raise ValueError("goes with model.encoders; a model by entry brings its own layers: leave the key out")
+        if not own and moe is None:
+            raise ValueError("model.encoders needs its experts: leave the key out for the defaults")
+        return moe

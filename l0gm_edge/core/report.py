@@ -9,7 +9,7 @@ from pydantic import Field
 from l0gm_edge.core.artifact import Role
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.measurement import LayerTime
-from l0gm_edge.core.plan import SiteCut
+from l0gm_edge.core.plan import SiteCut, Sized
 from l0gm_edge.core.recipe import Recipe
 from l0gm_edge.core.value import Value
 from l0gm_edge.core.verdict import Verdict
@@ -103,7 +103,8 @@ class Routing(Value):
 
 
 class Report(Value):
-    """A run's outcome. `passed` follows from the verdicts; see `check.outcome`."""
+    """A run's outcome. `passed` follows from the verdicts; see `check.outcome`. `latency` is how the model was sized,
+    where the target is in milliseconds."""
 
     schema_version: Annotated[int, Field(ge=1)] = SCHEMA_VERSION
     passed: bool
@@ -115,6 +116,7 @@ class Report(Value):
     artifacts: tuple[ArtifactRow, ...]
     floors: tuple[Floor, ...]
     sites: tuple[SiteCut, ...]
+    latency: tuple[Sized, ...] = ()
     routing: Routing
     environment: dict[str, str]
     seconds: dict[str, float]

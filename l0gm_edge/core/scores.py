@@ -83,6 +83,16 @@ def balanced_accuracy(logits: Logits, labels: Labels) -> float:
     return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
 
 
+def macro_f1(logits: Logits, labels: Labels) -> float:
+    """Mean over the classes present of each class' F1, the harmonic mean of precision and recall."""
+    right = correct(logits, labels)
+    said = np.where(np.isfinite(logits).all(axis=1), logits.argmax(axis=1), -1)
+    hits = [
+        2 * right[labels == label].sum() / ((labels == label).sum() + (said == label).sum()) for label in set(labels)
+    ]
+    return float(np.mean(hits))
+
+
 def auroc(logits: Logits, labels: Labels) -> float | None:
     """Probability that a row of class 1 scores above a row of class 0 (ties count half); None unless binary."""
     if logits.shape[1] != 2 or not np.isfinite(logits).all() or len(np.unique(labels)) != 2:

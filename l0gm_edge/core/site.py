@@ -44,7 +44,8 @@ class Site:
 
     `inside` names the unit of another site that this one lies within (an expert's hidden width); `modules` are the
     modules that the units are, where a unit is a whole module (an expert, a residual block); `fields` are the integers
-    that change with its width.
+    that change with its width. The gates of a `hard` site cannot be folded into weights: they end as 0 or 1. A residual
+    block gives a tuple of `outputs` values, the first of which is gated, or a plain tensor where that is 0.
     """
 
     name: str
@@ -54,6 +55,8 @@ class Site:
     inside: tuple[str, int] | None = None
     modules: tuple[str, ...] = ()
     fields: tuple[Field, ...] = ()
+    hard: bool = False
+    outputs: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,8 @@ class Composite(Protocol):
     def out_features(self) -> int:
         """Width of what it gives."""
 
-    def parts(self, axis: Axis) -> tuple[str, ...]:
-        """The plain modules inside whose `axis` is the layer's own."""
+    def parts(self, axis: Axis) -> tuple[tuple[str, Axis], ...]:
+        """The axes of modules and parameters inside that make up the layer's own `axis`."""
 
     def inner_sites(self) -> tuple[Site, ...]:
         """The sites inside the layer."""

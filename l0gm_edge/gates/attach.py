@@ -9,69 +9,133 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from l0gm_edge.core.recipe import SiteKind
-from l0gm_edge.core.site import CLOSED_LOGIT
-from l0gm_edge.gates.layers import CONVOLUTIONS
-from l0gm_edge.gates.layout import Layout
-from l0gm_edge.gates.norms import layer_norm
+from l0gm_edge.core.site import CLOSED_LOGIT, Axis
+from l0gm_edge.gates import gated
+from l0gm_edge.gates.blocks import first_output, first_tensor
+from l0gm_edge.gates.layers import CONVOLUTIONS, RECURRENT, TRANSPOSED, is_rms_norm
+from l0gm_edge.gates.layout import Layout, Place
+from l0gm_edge.gates.multihead import Gate, attend, split_fast_paths
+from l0gm_edge.gates.norms import group_norm, layer_norm, rms_norm
+from l0gm_edge.gates.values import GateSource, Values
 
-GateSource = Callable[[bool], Tensor]
-"""Gives the flat gate vector of one forward pass; the argument says whether the model is training."""
+__all__ = ["GateSource", "Gating"]
+SIDES: tuple[Axis, Axis] = ("in", "out")
 
 
 class Gating:
-    """Hooks that apply a flat gate vector to a model, drawn from `source` once a forward pass. The model's own
-    parameters and state dict stay as they are; `remove` takes the hooks off again."""
+    """A flat gate vector at work on a model, drawn from `source` once a forward pass. The model's own parameters and
+    state dict stay as they are; `remove` takes the gates off again."""
 
     def __init__(self, model: nn.Module, layout: Layout, source: GateSource) -> None:
         self.source = source
-        self._values = torch.ones(layout.units + 1)
+        self._values = Values(layout.units)
         self._handles: list[RemovableHandle] = [model.register_forward_pre_hook(self._draw, with_kwargs=True)]
-        self._norms: list[nn.LayerNorm] = []
-        routers = router_paths(layout)
-        for (path, axis), entries in layout.axes(model).items():
-            module = model.get_submodule(path)
-            if axis == "in":
-                self._handles.append(module.register_forward_pre_hook(partial(self._gate_input, entries)))
-            elif path in routers:
-                self._handles.append(module.register_forward_hook(partial(self._gate_logits, entries)))
-            elif isinstance(module, nn.LayerNorm):
-                module.forward = partial(self._normalise, module, entries)  # type: ignore[method-assign]
-                self._norms.append(module)
+        self._replaced: list[tuple[nn.Module, Any]] = []
+        self._undo: list[Callable[[], None]] = [split_fast_paths(model)]
+        axes, routers = layout.axes(model), router_paths(layout)
+        for place in axes:
+            if not place[1].isdigit():
+                self._gate(model, place, axes, routers)
         for path, span in expert_layers(layout).items():
             self._handles.append(model.get_submodule(path).register_forward_hook(partial(self._gate_whole, span)))
+        for path, entry in layout.blocks().items():
+            hook = partial(self._gate_block, entry)
+            self._handles.append(model.get_submodule(path).register_forward_hook(hook, with_kwargs=True))
 
     def remove(self) -> None:
-        """Take every hook off; the model computes again what it would without gates."""
+        """Take every gate off; the model computes again what it would without gates."""
         for handle in self._handles:
             handle.remove()
-        while self._norms:
-            del self._norms.pop().forward
+        while self._replaced:
+            module, own = self._replaced.pop()
+            if own is None:
+                del module.forward
+            else:
+                module.forward = own
+        while self._undo:
+            self._undo.pop()()
+
+    def _gate(self, model: nn.Module, place: Place, axes: dict[Place, Tensor], routers: set[str]) -> None:
+        path, axis = place
+        module, above = model.get_submodule(path), model.get_submodule(path.rpartition(".")[0])
+        gate, is_open = self._values.gate(axes[place]), self._values.mask(axes[place])
+        if isinstance(module, nn.MultiheadAttention):
+            self._replace(module, attend, module, read=self._gate_of(axes, (path, "in")), heads=self._heads(axes, path))
+        elif isinstance(above, nn.MultiheadAttention):
+            own = path.rpartition(".")[0]
+            self._replace(above, attend, above, read=self._gate_of(axes, (own, "in")), heads=self._heads(axes, own))
+        elif isinstance(module, RECURRENT):
+            read, hidden = (self._gate_of(axes, (path, side)) for side in SIDES)
+            self._replace(module, gated.recurrent, module, module.forward, read=read, hidden=hidden)
+        elif axis == "in" and isinstance(module, nn.Linear) and gated.plain_forward(module):
+            self._replace(module, gated.linear, module, gate)
+        elif axis == "in" and isinstance(module, CONVOLUTIONS) and gated.plain_forward(module):
+            self._replace(module, gated.convolution, module, gate)
+        elif axis == "in":
+            self._handles.append(module.register_forward_pre_hook(partial(self._gate_input, gate), with_kwargs=True))
+        elif path in routers:
+            self._handles.append(module.register_forward_hook(partial(self._gate_logits, gate)))
+        elif isinstance(module, nn.LayerNorm):
+            self._replace(module, _masked, layer_norm, module, is_open)
+        elif is_rms_norm(module):
+            self._replace(module, _masked, rms_norm, module, is_open)
+        elif isinstance(module, nn.GroupNorm) and module.num_groups == 1:
+            self._replace(module, _masked, group_norm, module, is_open)
+
+    def _gate_of(self, axes: dict[Place, Tensor], place: Place) -> Gate | None:
+        return self._values.gate(axes[place]) if place in axes else None
+
+    def _heads(self, axes: dict[Place, Tensor], path: str) -> Gate | None:
+        return self._gate_of(axes, (f"{path}.out_proj" if path else "out_proj", "in"))
+
+    def _replace(self, module: nn.Module, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Put another forward pass in the place of a module's, once."""
+        if not any(module is done for done, _ in self._replaced):
+            self._replaced.append((module, module.__dict__.get("forward")))
+            module.forward = partial(forward, *args, **kwargs)
 
     def _draw(self, model: nn.Module, _args: object, _kwargs: object) -> None:
-        gates = self.source(model.training)
-        self._values = torch.cat([gates, gates.new_ones(1)])
+        self._values.draw(self.source(model.training))
 
-    def _gate_input(self, entries: Tensor, module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        x, *rest = args
-        gates = self._values[entries]
-        if isinstance(module, CONVOLUTIONS):
-            gates = gates.view(-1, *[1] * len(module.kernel_size))
-        return (x * gates, *rest)
+    @staticmethod
+    def _gate_input(
+        gate: Callable[[Tensor], Tensor], module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        def gated_tensor(x: Tensor) -> Tensor:
+            spatial = len(module.kernel_size) if isinstance(module, CONVOLUTIONS + TRANSPOSED) else 0
+            return x * gate(x).view(-1, *[1] * spatial)
 
-    def _gate_logits(self, entries: Tensor, _module: nn.Module, _args: object, logits: Tensor) -> Tensor:
-        return logits + gate_logit(self._values[entries])
+        if args:
+            return (gated_tensor(args[0]), *args[1:]), kwargs
+        name = next(name for name, value in kwargs.items() if isinstance(value, Tensor))
+        return args, {**kwargs, name: gated_tensor(kwargs[name])}
+
+    @staticmethod
+    def _gate_logits(gate: Callable[[Tensor], Tensor], _module: nn.Module, _args: object, logits: Tensor) -> Tensor:
+        return logits + gate_logit(gate(logits))
 
     def _gate_whole(self, span: slice, _module: nn.Module, _args: object, out: Tensor) -> Tensor:
-        return out * self._values[span].max()
+        return out * self._values.flat[span].max().to(out.dtype)
 
-    def _normalise(self, norm: nn.LayerNorm, entries: Tensor, x: Tensor) -> Tensor:
-        return layer_norm(x, norm, (self._values[entries] > 0).to(x.dtype))
+    def _gate_block(self, entry: int, _block: nn.Module, args: Any, kwargs: Any, out: Any) -> Any:
+        before, after = first_tensor(args, kwargs), first_output(out)
+        assert before is not None
+        assert after is not None
+        first = gated.blend(before, after, self._values.flat[entry].to(after.dtype))
+        return (first, *out[1:]) if isinstance(out, tuple) else first
+
+
+def _masked(
+    how: Callable[[Tensor, Any, Tensor], Tensor], norm: nn.Module, is_open: Callable[[Tensor], Tensor], x: Tensor
+) -> Tensor:
+    return how(x, norm, is_open(x))
 
 
 def gate_logit(gates: Tensor) -> Tensor:

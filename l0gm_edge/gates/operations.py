@@ -6,210 +6,207 @@ elementwise operations tie the labels of their operands together. A rule answers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torch.overrides import resolve_name
 
-from l0gm_edge.gates.labels import ALWAYS, Labels, reduced, varies_along
+from l0gm_edge.gates.activations import Activations, Call, names, tensors
+from l0gm_edge.gates.products import PRODUCTS, attention, joined, product
 
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-MOVES = _names(
+MOVES = names(
     """
-    reshape view flatten unflatten permute transpose movedim swapaxes t mT T squeeze unsqueeze expand
-    expand_as view_as split chunk tensor_split unbind select narrow getitem index_select
-    repeat repeat_interleave tile contiguous clone detach roll flip
+    reshape view flatten unflatten permute transpose movedim moveaxis swapaxes swapdims t adjoint mT T squeeze unsqueeze
+    expand broadcast_to expand_as view_as split chunk tensor_split split_with_sizes unbind select narrow getitem
+    index_select gather take_along_dim diagonal repeat repeat_interleave tile roll flip unfold pixel_shuffle
+    pixel_unshuffle channel_shuffle
     """
 )
-SHAPED_LIKE = _names("expand_as view_as")
-JOINS = _names("cat concat stack")
-CASTS = _names("float to type_as")
-ELEMENTWISE = _names(
+SHAPED_LIKE = names("expand_as view_as")
+SAME = names(
     """
-    add radd iadd sub rsub isub mul rmul imul div truediv rtruediv itruediv pow neg abs exp sqrt rsqrt
-    square maximum minimum relu relu6 gelu silu mish sigmoid hardsigmoid hardswish hardtanh tanh elu selu
-    leaky_relu softplus clamp dropout dropout1d dropout2d feature_dropout alpha_dropout where masked_fill
+    contiguous clone detach data float double half bfloat16 to type type_as bool int long requires_grad identity
+    positive alias
     """
 )
-REDUCTIONS = _names("mean sum amax amin")
-SPATIAL = _names(
+JOINS = names("cat concat concatenate stack")
+ELEMENTWISE = names(
     """
-    max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool2d
-    interpolate
+    add radd iadd sub rsub isub subtract mul rmul imul multiply div truediv rtruediv itruediv divide true_divide pow
+    rpow ipow neg abs exp sqrt rsqrt square reciprocal maximum minimum relu relu6 gelu silu mish sigmoid logsigmoid
+    hardsigmoid hardswish hardtanh tanh tanhshrink softsign elu selu celu leaky_relu softplus threshold prelu rrelu
+    clamp clamp_min clamp_max clip dropout dropout1d dropout2d dropout3d feature_dropout alpha_dropout where
+    masked_fill lerp addcmul addcdiv sin cos erf log log1p expm1 sign floor ceil round nan_to_num eq ne lt le gt ge
+    logical_and logical_or logical_not and or xor invert isnan isinf isfinite zeros_like ones_like empty_like full_like
+    rand_like randn_like fmod remainder floordiv floor_divide copy
     """
 )
-QUERIES = _names(
-    "size dim ndimension numel nelement len stride is_floating_point is_complex is_contiguous get_device hash"
+REDUCTIONS = names("mean sum amax amin max min any all argmax argmin prod var std logsumexp norm vector_norm median")
+ALONG = names("softmax log_softmax cumsum cumprod sort argsort topk normalize glu logcumsumexp")
+SPATIAL = names(
+    """
+    max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d
+    adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d interpolate upsample lp_pool2d
+    """
 )
-"""Functions that tell of a tensor nothing that its values decide."""
+FRESH = names("new_zeros new_ones new_full new_empty new_tensor")
+"""Functions that take nothing of a tensor but its type."""
 
 
-class Activations:
-    """The label of every element of every tensor that came out of a layer."""
-
-    def __init__(self, labels: Labels) -> None:
-        self.labels = labels
-        self._of: dict[int, tuple[Tensor, Tensor]] = {}
-
-    def labels_of(self, tensor: Tensor) -> Tensor:
-        """Labels of a tensor's shape; ALWAYS where no layer gave them."""
-        known = self._of.get(id(tensor))
-        return known[1] if known is not None else torch.full((), ALWAYS).expand(tensor.shape)
-
-    def is_labelled(self, tensor: Tensor) -> bool:
-        """Whether the tensor's elements come from a layer."""
-        return id(tensor) in self._of
-
-    def put(self, tensor: Tensor, labels: Tensor) -> None:
-        """Label a tensor; it is kept alive, so that its id stays its own."""
-        self._of[id(tensor)] = tensor, labels.expand(tensor.shape)
-
-    def pass_through(self, call: Call) -> None:
-        """Label what a call between layers gives; freeze all that enters where no rule knows better."""
-        given = [tensor for tensor in call.operands if self.is_labelled(tensor)]
-        if not given or call.is_query:
-            return
-        rule = next((rule for names, rule in _RULES if call.name in names), None)
-        if rule is None or not call.results or not rule(self, call):
-            for tensor in given:
-                self.labels.freeze(self.labels_of(tensor))
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of a torch function between layers."""
-
-    func: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    results: tuple[Tensor, ...]
-
-    @property
-    def name(self) -> str:
-        """The function's plain name: `add` for torch.add, x + y and x.add_(y); `T` for x.T."""
-        full: str = resolve_name(self.func) or getattr(self.func, "__name__", "")
-        return full.removesuffix(".__get__").rsplit(".", 1)[-1].strip("_")
-
-    @property
-    def is_query(self) -> bool:
-        """Whether it only asks about shape or type."""
-        attribute = getattr(self.func, "__name__", "") == "__get__"
-        return not self.results and (attribute or self.name in QUERIES)
-
-    @property
-    def operands(self) -> list[Tensor]:
-        """Every tensor that enters."""
-        return list(tensors([self.args, self.kwargs]))
-
-
-def tensors(value: Any) -> Iterator[Tensor]:
-    """The tensors in nested lists, tuples and mappings."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from tensors(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from tensors(inner)
+def pass_through(known: Activations, call: Call) -> None:
+    """Label what a call between layers gives; freeze all that enters where no rule knows better."""
+    if call.is_query or call.name in FRESH:
+        return
+    given = [tensor for tensor in call.operands if known.is_labelled(tensor)]
+    if not given:
+        return
+    rule = next((rule for names, rule in _RULES if call.name in names), None)
+    how = "its values are read" if not call.results else "passes through"
+    known.labels.context = f"{how} by {call.name}" if not call.results else f"{how} {call.name}"
+    known.labels.context += f" in {known.place or 'the model itself'}"
+    if rule is None or not call.results or not rule(known, call):
+        for tensor in given:
+            known.labels.freeze(known.labels_of(tensor))
 
 
 def _moves(known: Activations, call: Call) -> bool:
     """Do to the labels what was done to the elements; what decides where they go must not be cut itself."""
-    if not call.args or any(known.is_labelled(index) for index in tensors(call.args[1:])):
-        return call.name in SHAPED_LIKE and _moved(known, call)
-    return _moved(known, call)
-
-
-def _moved(known: Activations, call: Call) -> bool:
-    moved = call.func(known.labels_of(call.args[0]), *call.args[1:], **call.kwargs)
+    led = any(known.is_labelled(index) for index in tensors([call.args[1:], call.kwargs]))
+    if not call.args or (led and call.name not in SHAPED_LIKE):
+        return False
+    if any(isinstance(one, torch.dtype) for one in call.args):
+        return False  # a view of the same bytes
+    func = _ON_LABELS.get(call.name, call.func)
+    try:
+        moved = func(known.labels_of(call.args[0]), *_near(call.args[1:]), **_near(call.kwargs))
+    except RuntimeError:  # not for whole numbers
+        return False
     for result, labels in zip(call.results, tensors(moved), strict=True):
         known.put(result, labels)
+    return True
+
+
+def _near(value: Any) -> Any:
+    """Arguments with their tensors where labels are: not on an accelerator."""
+    if isinstance(value, Tensor):
+        return value.cpu()
+    if isinstance(value, dict):
+        return {name: _near(inner) for name, inner in value.items()}
+    return type(value)(map(_near, value)) if type(value) in (list, tuple) else value
+
+
+def _pads(known: Activations, call: Call) -> bool:
+    """Padding is no layer's; reflected and repeated elements keep their unit."""
+    source, widths, *rest = call.args
+    mode = rest[0] if rest else call.kwargs.get("mode", "constant")
+    labels = known.labels_of(source)
+    padded = F.pad(labels.double(), widths, mode, 0.0 if mode == "constant" else None)
+    if mode == "constant":  # where no unit differs, zeros are as good as any of its elements
+        inside = F.pad(torch.ones_like(labels, dtype=torch.double), widths)
+        for pair, dim in zip(range(0, len(widths), 2), range(labels.dim() - 1, -1, -1), strict=False):
+            if not known.labels.varies(labels, dim) and any(widths[pair : pair + 2]):
+                middle = padded.narrow(dim, max(widths[pair], 0), 1)
+                padded = torch.where(inside > 0, padded, middle.expand(padded.shape))
+    known.put(call.results[0], padded.long())
     return True
 
 
 def _joins(known: Activations, call: Call) -> bool:
     """Lay labels side by side; units along another axis are tied, since all that is joined must agree there."""
     (out,) = call.results
-    if not call.args or not call.kwargs.keys() <= {"dim"}:
+    parts = call.args[0] if call.args else call.kwargs.get("tensors")
+    if parts is None:
         return False
-    parts, *where = call.args
-    joined = call.func([known.labels_of(part) for part in parts], *where, **call.kwargs)
-    dim = (where[0] if where else call.kwargs.get("dim", 0)) % joined.dim()
-    if any(varies_along(joined, other) for other in range(joined.dim()) if other != dim):
-        first = joined.narrow(dim, 0, 1).expand(joined.shape)
-        known.labels.merge(joined, first)
-        joined = first
-    known.put(out, joined)
+    where = call.args[1:] or (call.kwargs.get("dim", call.kwargs.get("axis", 0)),)
+    side_by_side = call.func([known.labels_of(part) for part in parts], *where)
+    dim = where[0] % side_by_side.dim()
+    if any(known.labels.varies(side_by_side, other) for other in range(side_by_side.dim()) if other != dim):
+        side_by_side = known.labels.tie(side_by_side, [dim])
+    known.put(out, side_by_side)
     return True
 
 
-def _cast(known: Activations, call: Call) -> bool:
-    """Another number format; the elements stay where they are."""
-    (out,) = call.results
-    known.put(out, known.labels_of(call.operands[0]))
+def _same(known: Activations, call: Call) -> bool:
+    """The elements stay where they are, perhaps in another number format."""
+    known.put(call.results[0], known.labels_of(call.operands[0]))
     return True
 
 
 def _elementwise(known: Activations, call: Call) -> bool:
-    """Tie operands together where both have extent; an operand broadcast over differing units is not cut with them."""
+    """Tie operands together where both have extent."""
     if len(call.results) != 1 or any(known.is_labelled(tensor) and tensor.dim() == 0 for tensor in call.operands):
         return False
     (out,) = call.results
-    extended = (tensor for tensor in call.operands if tensor.dim() > 0)
-    largest, *others = sorted(extended, key=lambda tensor: -tensor.numel())
-    joint = known.labels_of(largest).expand(out.shape)
-    for tensor in others:
-        labels = known.labels_of(tensor)
-        extents = [1] * (out.dim() - labels.dim()) + list(labels.shape)
-        differing = [extents[dim] for dim in range(out.dim()) if varies_along(joint, dim)]
-        if all(extent > 1 for extent in differing):
-            known.labels.merge(joint, labels.expand(out.shape))
-        else:
-            known.labels.freeze(labels)
-            if any(extent > 1 for extent in differing):
-                known.labels.freeze(joint)
-    known.put(out, joint)
-    return True
+    labels = joined(known, [tensor for tensor in call.operands if tensor.dim() > 0], out.shape)
+    if labels is not None:
+        known.put(out, labels)
+    return labels is not None
 
 
 def _reduction(known: Activations, call: Call) -> bool:
     """Keep the labels when units are not mixed with each other."""
-    source, (out,) = call.operands[0], call.results
-    dims = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else None)
-    if not isinstance(dims, int) and not dims:
+    source, out = call.operands[0], call.results[0]
+    dims = (
+        call.argument(1, "dim", "axis", "ord") if call.name not in ("norm", "vector_norm") else call.argument(2, "dim")
+    )
+    if isinstance(dims, Tensor) and call.name in ("max", "min"):
+        return _elementwise(known, call)
+    if isinstance(dims, bool) or (not isinstance(dims, int) and not dims):
         return False  # over everything
     wanted = [dim % source.dim() for dim in ([dims] if isinstance(dims, int) else dims)]
-    labels = reduced(known.labels_of(source), wanted)
+    labels = known.labels.reduced(known.labels_of(source), wanted)
     if labels is None:
         return False
     kept = [labels.shape[dim] for dim in range(labels.dim()) if dim not in wanted]
-    known.put(out, labels if out.dim() == source.dim() else labels.reshape(kept))
+    for result in call.results:
+        known.put(result, labels if out.dim() == source.dim() else labels.reshape(kept))
+    return True
+
+
+def _along(known: Activations, call: Call) -> bool:
+    """Functions of a whole dimension keep units that differ only along the others."""
+    source, out = call.operands[0], call.results[0]
+    if call.name == "glu":
+        dim = call.argument(1, "dim") if call.argument(1, "dim") is not None else -1
+        first, second = known.labels_of(source).chunk(2, dim)
+        known.labels.merge(first, second)
+        known.put(out, first)
+        return True
+    place = {"topk": 2, "normalize": 2}.get(call.name, 1)
+    dim = call.argument(place, "dim")
+    if dim is None:
+        dim = 1 if call.name == "normalize" else -1
+    labels = known.labels.reduced(known.labels_of(source), [dim])
+    if labels is None:
+        return False
+    for result in call.results:
+        known.put(result, labels)
     return True
 
 
 def _spatial(known: Activations, call: Call) -> bool:
     """Pooling and resizing work on each channel alone."""
     source, out = call.operands[0], call.results[0]
-    labels = reduced(known.labels_of(source), range(2, source.dim()))
+    labels = known.labels.reduced(known.labels_of(source), range(2, source.dim()))
     if labels is None or len(call.results) != 1 or out.shape[:2] != source.shape[:2]:
         return False
     known.put(out, labels)
     return True
 
 
+_ON_LABELS: dict[str, Callable[..., Any]] = {"view": torch.Tensor.reshape, "view_as": torch.Tensor.reshape_as}
+"""Labels that are stored once for many elements have other strides than the elements."""
 _RULES = (
     (MOVES, _moves),
+    (SAME, _same),
     (JOINS, _joins),
-    (CASTS, _cast),
     (ELEMENTWISE, _elementwise),
     (REDUCTIONS, _reduction),
+    (ALONG, _along),
     (SPATIAL, _spatial),
+    (names("pad"), _pads),
+    (PRODUCTS, product),
+    (names("scaled_dot_product_attention"), attention),
 )

@@ -6,7 +6,6 @@ together, or freeze what they touch where they are not known to keep units apart
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -17,39 +16,59 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from l0gm_edge.core.site import Axis, Composite
+from l0gm_edge.gates.activations import Activations, Call, tensors
+from l0gm_edge.gates.blocks import candidates, first_output, first_tensor
+from l0gm_edge.gates.composites import as_composite
 from l0gm_edge.gates.evaluation import evaluating
-from l0gm_edge.gates.labels import ALWAYS, Labels, constant_over
-from l0gm_edge.gates.layers import BATCH_NORMS, CONVOLUTIONS, axis_width, is_depthwise
-from l0gm_edge.gates.operations import Activations, Call, tensors
+from l0gm_edge.gates.inputs import Inputs
+from l0gm_edge.gates.labels import Labels
+from l0gm_edge.gates.layers import can_be_cut
+from l0gm_edge.gates.layout import Place
+from l0gm_edge.gates.multihead import layer_by_layer
+from l0gm_edge.gates.operations import pass_through
+from l0gm_edge.gates.reading import Reader
+from l0gm_edge.gates.ties import settle_bare, tie_shared
+
+OUTPUT = "reaches the model's output"
 
 
 @dataclass
 class Trace:
-    """What a run found: per (layer, axis) the label of each position, and the labels that layers gave."""
+    """What a run found: per place the label of each position, the labels that layers gave, the modules that could be
+    residual blocks with the number of values that each gives, and what came out."""
 
     labels: Labels = field(default_factory=Labels)
-    axes: dict[tuple[str, Axis], Tensor] = field(default_factory=dict)
+    axes: dict[Place, Tensor] = field(default_factory=dict)
     given: dict[str, Tensor] = field(default_factory=dict)
+    heads: list[Tensor] = field(default_factory=list)
+    blocks: dict[str, int] = field(default_factory=dict)
+    hard: list[Tensor] = field(default_factory=list)
+    outputs: list[Tensor] = field(default_factory=list)
 
 
-def trace(model: nn.Module, example_inputs: Mapping[str, Tensor]) -> Trace:
-    """Run `model(**example_inputs)` once in evaluation mode and gather its labels; the model is left as it was."""
-    found = Trace()
-    mode = _Mode(found.labels)
-    with evaluating(model), _labelled_layers(model, found, mode), mode:
-        outputs = model(**example_inputs)
-    for tensor in tensors(outputs):
-        found.labels.freeze(mode.known.labels_of(tensor))
+def trace(model: nn.Module, inputs: Inputs) -> Trace:
+    """Run the model once in evaluation mode and gather its labels; the model is left as it was."""
+    known = Activations(Labels(), _bare_tensors(model))
+    reader = Reader(known)
+    blocks: dict[str, tuple[Tensor, Tensor, int] | None] = {}
+    mode = _Mode(known)
+    with evaluating(model), layer_by_layer(model), _watched(model, known, reader, mode, blocks), mode:
+        outputs = inputs.call(model)
+    found = Trace(known.labels, reader.axes, reader.given, known.heads, outputs=list(tensors(outputs)))
+    for tensor in found.outputs:
+        known.labels.freeze(known.labels_of(tensor), OUTPUT)
+    found.hard = tie_shared(model, found.axes, known)
+    found.axes.update(settle_bare(known))
+    found.blocks = {path: seen[2] for path, seen in blocks.items() if seen is not None and _same_units(known, *seen)}
     return found
 
 
 class _Mode(TorchFunctionMode):
     """Sees every torch function between layers."""
 
-    def __init__(self, labels: Labels) -> None:
+    def __init__(self, known: Activations) -> None:
         super().__init__()
-        self.known = Activations(labels)
+        self.known = known
         self.inside_layer = False
 
     def __torch_function__(
@@ -57,25 +76,70 @@ class _Mode(TorchFunctionMode):
     ) -> Any:
         kwargs = dict(kwargs or {})
         result = func(*args, **kwargs)
-        if not self.inside_layer:
-            self.known.pass_through(Call(func, args, kwargs, tuple(tensors(result))))
+        if self.inside_layer:
+            return result
+        if getattr(func, "__name__", "") == "__iter__":
+            parts = args[0].unbind(0)
+            pass_through(self.known, Call(Tensor.unbind, (args[0], 0), {}, parts))
+            return iter(parts)
+        pass_through(self.known, Call(func, args, kwargs, tuple(tensors(result))))
         return result
 
 
 @contextmanager
-def _labelled_layers(model: nn.Module, found: Trace, mode: _Mode) -> Iterator[None]:
-    """Let the layers that can be cut label what they give and record what they read, while the context lasts."""
+def _watched(
+    model: nn.Module,
+    known: Activations,
+    reader: Reader,
+    mode: _Mode,
+    blocks: dict[str, tuple[Tensor, Tensor, int] | None],
+) -> Iterator[None]:
+    """Let layers label what they give and record what they read, and modules say where the run is, for a while."""
     with ExitStack() as restore:
         inside: set[nn.Module] = set()
-        shared = _shared_parameters(model)
+        possible = set(candidates(model))
         for path, layer in model.named_modules():
-            if layer in inside or not _can_be_cut(layer) or shared.intersection(layer.parameters()):
+            if layer in inside:
                 continue
-            if isinstance(layer, Composite):
-                inside.update(model.get_submodule(path).modules())
-            restore.callback(_restore_forward, layer, layer.__dict__.get("forward"))
-            layer.forward = partial(_run_layer, path, layer, layer.forward, found, mode)
+            composite = as_composite(layer)
+            if composite is not None or can_be_cut(layer):
+                if composite is not None:
+                    inside.update(layer.modules())
+                restore.callback(_restore_forward, layer, layer.__dict__.get("forward"))
+                layer.forward = partial(_run_layer, path, layer, layer.forward, reader, mode)
+                continue
+            enter = layer.register_forward_pre_hook(partial(_enter, path, known))
+            restore.callback(enter.remove)
+            leave = layer.register_forward_hook(
+                partial(_leave, path, known, blocks, path in possible), with_kwargs=True
+            )
+            restore.callback(leave.remove)
         yield
+
+
+def _enter(path: str, known: Activations, *_: object) -> None:
+    known.place = path
+
+
+def _leave(
+    path: str,
+    known: Activations,
+    blocks: dict[str, tuple[Tensor, Tensor, int] | None],
+    is_block: bool,
+    _module: nn.Module,
+    args: Any,
+    kwargs: Any,
+    out: Any,
+) -> None:
+    known.place = path.rpartition(".")[0]
+    if is_block:
+        before, after = first_tensor(args, kwargs), first_output(out)
+        plain = isinstance(out, Tensor) or type(out) is tuple
+        if path in blocks or before is None or after is None or before.shape != after.shape or not plain:
+            blocks[path] = None
+        else:
+            outputs = 0 if isinstance(out, Tensor) else len(out)
+            blocks[path] = known.labels_of(before), known.labels_of(after), outputs
 
 
 def _restore_forward(layer: nn.Module, own: Any) -> None:
@@ -86,60 +150,35 @@ def _restore_forward(layer: nn.Module, own: Any) -> None:
 
 
 def _run_layer(
-    path: str, layer: nn.Module, forward: Callable[[Tensor], Tensor], found: Trace, mode: _Mode, x: Tensor
-) -> Tensor:
-    mode.inside_layer = True
+    path: str, layer: nn.Module, forward: Callable[..., Any], reader: Reader, mode: _Mode, *args: Any, **kwargs: Any
+) -> Any:
+    already, mode.inside_layer = mode.inside_layer, True
     try:
-        out = forward(x)
+        out = forward(*args, **kwargs)
     finally:
-        mode.inside_layer = False
-    dim = 1 if isinstance(layer, CONVOLUTIONS + BATCH_NORMS) else -1
-    if isinstance(layer, nn.Embedding):
-        mode.known.put(out, _give(path, layer, found))
-    elif isinstance(layer, (*BATCH_NORMS, nn.LayerNorm)) or is_depthwise(layer):
-        labels = _read(path, "out", mode.known.labels_of(x), dim, found)
-        mode.known.put(out, _along(labels, dim, out))
-    else:
-        _read(path, "in", mode.known.labels_of(x), dim, found)
-        mode.known.put(out, _along(_give(path, layer, found), dim, out))
+        mode.inside_layer = already
+    if not already:
+        with torch.overrides.BaseTorchFunctionMode():
+            reader.pass_layer(path, layer, args, kwargs, out)
     return out
 
 
-def _give(path: str, layer: nn.Module, found: Trace) -> Tensor:
-    """The labels of a layer's outputs: fresh at its first call, the same at any later one."""
-    if path not in found.given:
-        found.given[path] = found.axes[path, "out"] = found.labels.new(axis_width(layer, "out"))
-    return found.given[path]
+def _same_units(known: Activations, before: Tensor, after: Tensor, _outputs: int) -> bool:
+    one, other = known.labels.roots(before), known.labels.roots(after)
+    return bool((one == other).all())
 
 
-def _read(path: str, axis: Axis, labels: Tensor, dim: int, found: Trace) -> Tensor:
-    """Record what a layer reads at each position; a position with several labels cannot be cut."""
-    along, clean = constant_over(labels, dim % labels.dim())
-    for position in torch.nonzero(~clean).flatten().tolist():
-        found.labels.freeze(labels.select(dim, position))
-    along = torch.where(clean, along, ALWAYS)
-    if (path, axis) in found.axes:
-        found.labels.merge(found.axes[path, axis], along)
-    else:
-        found.axes[path, axis] = along
-    return along
-
-
-def _along(labels: Tensor, dim: int, like: Tensor) -> Tensor:
-    shape = [1] * like.dim()
-    shape[dim] = -1
-    return labels.view(shape)
-
-
-def _shared_parameters(model: nn.Module) -> set[nn.Parameter]:
-    """Parameters that several modules hold, such as tied embeddings: a cut would part them."""
-    holders = Counter(parameter for module in model.modules() for parameter in module.parameters(recurse=False))
-    return {parameter for parameter, count in holders.items() if count > 1}
-
-
-def _can_be_cut(layer: nn.Module) -> bool:
-    if isinstance(layer, CONVOLUTIONS):
-        return layer.groups == 1 or is_depthwise(layer)
-    if isinstance(layer, nn.LayerNorm):
-        return len(layer.normalized_shape) == 1
-    return isinstance(layer, (nn.Linear, nn.Embedding, Composite, *BATCH_NORMS))
+def _bare_tensors(model: nn.Module) -> dict[int, str]:
+    """Parameters and number buffers that belong to no layer known here, by id, with their paths."""
+    owned: set[int] = set()
+    found: dict[int, str] = {}
+    inside: set[nn.Module] = set()
+    for path, module in model.named_modules():
+        if module in inside or as_composite(module) is not None or can_be_cut(module):
+            inside.update(module.modules())
+            owned.update(id(tensor) for tensor in (*module.parameters(), *module.buffers()))
+            continue
+        for name, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
+            if tensor.is_floating_point():
+                found.setdefault(id(tensor), f"{path}.{name}" if path else name)
+    return {one: path for one, path in found.items() if one not in owned}

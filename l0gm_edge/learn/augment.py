@@ -1,4 +1,7 @@
-"""Augmentation: pictures and spectrograms shifted by a few positions, each sample its own way."""
+"""Augmentation, each sample its own way: pictures and spectrograms shifted or mirrored, words left out.
+
+Every function draws from torch's global generator.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,30 @@ REACH = 2
 """Largest shift, in positions, along either axis."""
 
 
-def shifted(x: Tensor) -> Tensor:
-    """Maps (n, channels, height, width) shifted at random by up to `REACH`, edges repeated; other shapes unchanged.
+def shifted(x: Tensor, reach: int = REACH) -> Tensor:
+    """Maps (n, channels, height, width) shifted at random by up to `reach`, edges repeated.
 
-    Draws from torch's global generator.
+    Other shapes, and whole numbers, come back unchanged.
     """
-    if x.dim() != 4:
+    if x.dim() != 4 or not x.is_floating_point():
         return x
     n, _, height, width = x.shape
-    rows = _moved(n, height)[:, None, :, None]
-    columns = _moved(n, width)[:, None, None, :]
+    rows = _moved(n, height, reach)[:, None, :, None]
+    columns = _moved(n, width, reach)[:, None, None, :]
     return x[torch.arange(n)[:, None, None, None], torch.arange(x.shape[1])[None, :, None, None], rows, columns]
 
 
-def _moved(n: int, extent: int) -> Tensor:
+def flipped(x: Tensor) -> Tensor:
+    """Pictures (n, channels, height, width), every other one mirrored left to right, at random."""
+    return torch.where(torch.rand(len(x), 1, 1, 1) < 0.5, x.flip(-1), x)
+
+
+def blanked(tokens: Tensor, rate: float, blank: int) -> Tensor:
+    """Token ids (n, length) with a share `rate` of them, at random, replaced by `blank`; padding, id 0, stays."""
+    return torch.where((torch.rand(tokens.shape) < rate) & (tokens != 0), blank, tokens)
+
+
+def _moved(n: int, extent: int, reach: int) -> Tensor:
     """For each sample the positions it is read from: int64 (n, extent)."""
-    shift = torch.randint(-REACH, REACH + 1, (n, 1))
+    shift = torch.randint(-reach, reach + 1, (n, 1))
     return (torch.arange(extent) + shift).clamp(0, extent - 1)

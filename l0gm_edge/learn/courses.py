@@ -15,8 +15,9 @@ from l0gm_edge.core.progress import Progress
 from l0gm_edge.core.recipe import Recipe
 from l0gm_edge.gates.session import Session
 from l0gm_edge.learn import schedule
+from l0gm_edge.learn.distill import Teacher
 from l0gm_edge.learn.history import History
-from l0gm_edge.learn.loop import Course, Teacher, train
+from l0gm_edge.learn.loop import Course, train
 
 DENSE, GATED, RECOVERY = "dense", "gated", "recovery"
 
@@ -29,7 +30,7 @@ def train_dense(recipe: Recipe, model: nn.Module, data: Dataset, folder: Path, p
         recipe.learn.steps,
         schedule.cosine,
         recipe.seed,
-        balance_weight=recipe.moe.balance_weight,
+        balance_weight=recipe.moe.balance_weight if recipe.moe else 0.0,
     )
     return train(course, model, data.train, folder, progress)
 
@@ -37,7 +38,7 @@ def train_dense(recipe: Recipe, model: nn.Module, data: Dataset, folder: Path, p
 def train_gated(
     recipe: Recipe,
     model: nn.Module,
-    dense: nn.Module,
+    teacher: nn.Module,
     session: Session,
     data: Dataset,
     folder: Path,
@@ -50,8 +51,8 @@ def train_gated(
         gated_steps(recipe),
         schedule.constant,
         recipe.seed,
-        balance_weight=recipe.moe.balance_weight,
-        teacher=_teacher(recipe, dense),
+        balance_weight=recipe.moe.balance_weight if recipe.moe else 0.0,
+        teacher=_teacher(recipe, teacher),
         session=session,
         warm_up=warm_up_steps(recipe),
     )
@@ -59,7 +60,7 @@ def train_gated(
 
 
 def train_recovery(
-    recipe: Recipe, model: nn.Module, dense: nn.Module, data: Dataset, folder: Path, progress: Progress
+    recipe: Recipe, model: nn.Module, teacher: nn.Module, data: Dataset, folder: Path, progress: Progress
 ) -> History:
     """Train the cut model, in place, for the steps that are left."""
     course = Course(
@@ -68,8 +69,8 @@ def train_recovery(
         recipe.learn.steps - gated_steps(recipe),
         schedule.cosine,
         recipe.seed + 1,
-        balance_weight=recipe.moe.balance_weight,
-        teacher=_teacher(recipe, dense),
+        balance_weight=recipe.moe.balance_weight if recipe.moe else 0.0,
+        teacher=_teacher(recipe, teacher),
     )
     return train(course, model, data.train, folder, progress)
 
@@ -85,5 +86,5 @@ def gated_steps(recipe: Recipe) -> int:
     return max(warm_up_steps(recipe) + 1, recipe.learn.steps - recovery)
 
 
-def _teacher(recipe: Recipe, dense: nn.Module) -> Teacher | None:
-    return Teacher(dense.eval(), recipe.distill) if recipe.distill is not None else None
+def _teacher(recipe: Recipe, model: nn.Module) -> Teacher | None:
+    return Teacher(model, recipe.distill) if recipe.distill is not None else None

@@ -13,23 +13,16 @@ from torch import Tensor, nn
 from l0gm_edge.core.dataset import Split
 from l0gm_edge.core.errors import TrainingDiverged
 from l0gm_edge.core.progress import Progress
-from l0gm_edge.core.recipe import Distill, Learn
+from l0gm_edge.core.recipe import Learn
 from l0gm_edge.gates.session import Session
 from l0gm_edge.learn import checkpoint, losses
 from l0gm_edge.learn.augment import shifted
 from l0gm_edge.learn.batches import Batches, Inputs
+from l0gm_edge.learn.distill import Teacher, tapped
 from l0gm_edge.learn.history import History, Moment
 
 SMOOTHING = 0.95
 """Memory of the figures shown while training."""
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """A trained model to imitate, and how much."""
-
-    model: nn.Module
-    distill: Distill
 
 
 @dataclass(frozen=True)
@@ -77,7 +70,8 @@ def train(course: Course, model: nn.Module, data: Split, folder: Path, progress:
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            _step_gates(course.session)
+            if course.session is not None:
+                course.session.step(optimizer)
             step += 1
             accuracy = float((logits.argmax(-1) == labels).float().mean())
             loss_shown = _smooth(loss_shown, float(loss.detach()))
@@ -101,23 +95,15 @@ def forget(name: str, folder: Path) -> None:
 
 
 def _loss(course: Course, model: nn.Module, inputs: Inputs, labels: Tensor) -> tuple[Tensor, Tensor]:
-    logits = model(**inputs)
+    with tapped(model, course.teacher.taps if course.teacher else ()) as seen:
+        logits = model(**inputs)
     loss = losses.classification(logits, labels, course.settings.label_smoothing)
     if course.teacher is not None:
-        with torch.no_grad():
-            wanted = course.teacher.model(**inputs)
-        distill = course.teacher.distill
-        soft = losses.distillation(logits, wanted, distill.temperature)
-        loss = (1 - distill.weight) * loss + distill.weight * soft
+        loss = course.teacher.loss(loss, logits, seen, inputs)
     loss = loss + course.balance_weight * losses.balance(model)
     if course.session is not None:
         loss = loss + course.session.penalty()
     return loss, logits
-
-
-def _step_gates(session: Session | None) -> None:
-    if session is not None:
-        session.step()
 
 
 def _require_finite(loss: Tensor, course: Course, step: int) -> None:
@@ -146,6 +132,7 @@ def _state(
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "gates": course.session.state_dict() if course.session else {},
+        "teacher": course.teacher.state_dict() if course.teacher else {},
         "history": history.model_dump_json(),
     }
 
@@ -155,11 +142,10 @@ def _resume(
 ) -> tuple[int, History]:
     if state is None:
         return 0, History()
+    if course.session is not None:  # first, because the model may have been cut
+        course.session.load_state_dict(state["gates"], optimizer)
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
-    step = int(state["step"])
-    if course.session is not None:
-        if step > course.warm_up:
-            course.session.begin(course.steps - course.warm_up)
-        course.session.load_state_dict(state["gates"])
-    return step, History.model_validate_json(state["history"])
+    if course.teacher is not None:
+        course.teacher.load_state_dict(state["teacher"])
+    return int(state["step"]), History.model_validate_json(state["history"])

@@ -37,9 +37,9 @@ class SelfAttention(nn.Module):
         """Width of what the projection gives."""
         return self.project.out_features
 
-    def parts(self, axis: Axis) -> tuple[str, ...]:
+    def parts(self, axis: Axis) -> tuple[tuple[str, Axis], ...]:
         """Query, key and value read; the projection gives."""
-        return ("query", "key", "value") if axis == "in" else ("project",)
+        return tuple((name, axis) for name in (("query", "key", "value") if axis == "in" else ("project",)))
 
     def inner_sites(self) -> tuple[Site, ...]:
         """The heads."""

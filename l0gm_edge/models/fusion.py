@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from l0gm_edge.core.errors import RecipeError
-from l0gm_edge.core.recipe import Recipe
+from l0gm_edge.core.recipe import Data, Model, Recipe
 from l0gm_edge.models import encoders
 from l0gm_edge.models.moe import MoE
 
@@ -47,16 +47,19 @@ class LateFusion(nn.Module):
 
 
 def build(recipe: Recipe, shapes: Mapping[str, tuple[int, ...]], classes: int) -> LateFusion:
-    """Make the recipe's model for a data set's modalities.
+    """Make the recipe's model, one of ours, for a data set's modalities.
 
     Raises RecipeError when the recipe's encoders are not those of the data set, or do not fit its shapes.
     """
+    assert isinstance(recipe.model, Model)
+    assert recipe.moe is not None
     configs = recipe.model.encoders
+    data = recipe.data.name if isinstance(recipe.data, Data) else recipe.data.entry
     if set(configs) != set(shapes):
         raise RecipeError(
             f"model.encoders: found {', '.join(sorted(configs))}",
             where=f"recipe {recipe.name}",
-            allowed=f"one encoder for each modality of data set {recipe.data.name}: {', '.join(sorted(shapes))}",
+            allowed=f"one encoder for each modality of data set {data}: {', '.join(sorted(shapes))}",
         )
     parts = {name: encoders.plugin(configs[name].encoder).build(configs[name], shapes[name]) for name in sorted(shapes)}
     moe = MoE(recipe.model.latent, recipe.moe.hidden, recipe.moe.experts, recipe.moe.top_k)

@@ -82,12 +82,11 @@ class MoE(nn.Module):
         assert isinstance(first, Expert)
         return first
 
-    def parts(self, axis: Axis) -> tuple[str, ...]:
+    def parts(self, axis: Axis) -> tuple[tuple[str, Axis], ...]:
         """Router and first layers read; last layers give."""
-        if axis == "in":
-            router = ("router",) if self.router is not None else ()
-            return (*router, *(f"experts.{e}.up" for e in range(len(self.experts))))
-        return tuple(f"experts.{e}.down" for e in range(len(self.experts)))
+        side = "up" if axis == "in" else "down"
+        router = ("router",) if self.router is not None and axis == "in" else ()
+        return tuple((name, axis) for name in (*router, *(f"experts.{e}.{side}" for e in range(len(self.experts)))))
 
     def inner_sites(self) -> tuple[Site, ...]:
         """The experts themselves, and each expert's hidden width."""

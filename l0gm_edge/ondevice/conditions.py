@@ -10,11 +10,13 @@ import json
 import os
 import platform
 import time
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 CPU = Path("/sys/devices/system/cpu")
 THERMAL = Path("/sys/class/thermal")
+RUNTIMES = ("onnxruntime", "ai-edge-litert", "tflite-runtime")
 
 
 def text_of(path: Path) -> str | None:
@@ -32,7 +34,7 @@ def numbers(paths: list[Path]) -> list[float]:
 
 
 def machine() -> dict[str, str]:
-    """Processor, cores, memory, system and Python."""
+    """Processor, cores, memory, system, Python, and the runtimes that are installed."""
     fields = ("model name", "Model", "Hardware")  # x86, Raspberry Pi, other ARM boards
     lines = (text_of(Path("/proc/cpuinfo")) or "").splitlines()
     told = [line.split(":", 1)[1].strip() for field in fields for line in lines if line.split("\t")[0].strip() == field]
@@ -43,7 +45,19 @@ def machine() -> dict[str, str]:
         "memory_mb": str(int(memory[0]) // 1024) if memory else "unknown",
         "system": platform.platform(),
         "python": platform.python_version(),
+        **runtimes(),
     }
+
+
+def runtimes() -> dict[str, str]:
+    """Versions of the runtimes that this Python has."""
+    found = {}
+    for package in RUNTIMES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def conditions() -> dict[str, Any]:

@@ -16,6 +16,7 @@ from l0gm_edge.core.value import Value
 from l0gm_edge.learn.batches import tensors
 from l0gm_edge.pipeline import learning
 from l0gm_edge.pipeline.context import Context
+from l0gm_edge.pipeline.cuts import stirred
 from l0gm_edge.quantize.calibration_set import calibration_set
 
 
@@ -43,7 +44,7 @@ def compile(context: Context, folder: Path) -> None:  # noqa: A001 (the stage's 
         native = Path(scratch) / "native.pt2"
         export.save_program(learning.dense_model(context), example, programs[Role.DENSE])
         export.save_program(learning.small_model(context, "recover"), example, programs[Role.COMPRESSED])
-        export.save_program(learning.small_model(context, None), example, native)
+        export.save_program(stirred(learning.small_model(context, None)), example, native)
         export.floor_program(example, len(data.classes), programs[Role.FLOOR])
         with context.progress.task("compile", len(programs) + 1) as task:
             for role, program in programs.items():

@@ -67,7 +67,7 @@ def report(context: Context, folder: Path) -> None:
     routing = store.read_value(Routing, context.run.path("recover") / "routing.json")
     records = {
         stage: context.run.record(stage)
-        for stage in ("learn", "prune", "recover", "quantize", "compile", "measure", "check")
+        for stage in ("tabulate", "learn", "prune", "recover", "quantize", "compile", "measure", "check")
     }
     seconds = {stage: record.seconds for stage, record in records.items() if record is not None}
     found = collect.collect(_evidence(context), outcome.verdicts, outcome.choices, routing, seconds)
@@ -87,6 +87,7 @@ def bundle(context: Context, folder: Path) -> None:
     evidence = _evidence(context)
     pages = context.run.path("report")
     contents = bundling.Contents(
+        name=context.recipe.name,
         recipe=context.recipe,
         hardware=context.hardware,
         labels=context.dataset.classes,

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save
-from torch import nn
+from torch import Tensor, nn
 
 from l0gm_edge.compile import export
 from l0gm_edge.core import arrays, store
 from l0gm_edge.core.dataset import Dataset
 from l0gm_edge.core.hardware import ChannelMultiple
-from l0gm_edge.core.plan import PrunePlan
-from l0gm_edge.core.recipe import Recipe, SiteKind
+from l0gm_edge.core.plan import PrunePlan, Sized
+from l0gm_edge.core.recipe import OwnModel, OwnTeacher, Recipe, SiteKind
+from l0gm_edge.core.report import Routing
+from l0gm_edge.cost.latency import Latency
 from l0gm_edge.gates.session import Session
 from l0gm_edge.learn import courses, evaluate
 from l0gm_edge.learn.batches import tensors
+from l0gm_edge.learn.distill import Teacher
 from l0gm_edge.learn.loop import forget
 from l0gm_edge.models import fusion
+from l0gm_edge.pipeline import own_model, sizing, tabulating
 from l0gm_edge.pipeline.arithmetic import fixed_arithmetic
 from l0gm_edge.pipeline.context import Context
+from l0gm_edge.pipeline.cuts import Subject
+from l0gm_edge.pipeline.tabulating import Tables
 from l0gm_edge.prune import prune as pruning
 from l0gm_edge.prune.cut import replay
 
@@ -31,13 +39,36 @@ PROOF_ROWS = 256
 def rehearse(context: Context) -> None:
     """Build, gate, size and export an untrained model, so that what cannot work is refused before it is trained.
 
-    Raises DataError, RecipeError, TargetImpossible or ExportFailed.
+    Raises DataError, RecipeError, OwnCodeFailed, TargetImpossible or ExportFailed.
     """
     recipe, data = context.recipe, context.dataset
-    session = attach(recipe, fresh_model(recipe, data), data)
-    session.require_reachable(pruning.multiples(channel_multiple(context)))
+    if isinstance(recipe.model, OwnModel):
+        own_model.require_fit(fresh_model(recipe, data), recipe.model, own_model.KEY, data)
+    if recipe.distill is not None:
+        Teacher(_own_teacher(recipe, data) or fresh_model(recipe, data), recipe.distill).require_taps(
+            fresh_model(recipe, data)
+        )
+    if not recipe.gates.target.asks_for_latency:  # what meets that, the device will say
+        attach(recipe, fresh_model(recipe, data), data, channel_multiple(context))
     example, _ = tensors(data.calibration.take(slice(0, 1)))
     export.program(fresh_model(recipe, data), example)
+
+
+@fixed_arithmetic()
+def tabulate(context: Context, folder: Path) -> None:
+    """Time cuts of the untrained model on the device, and see that the target is within reach.
+
+    Raises TargetImpossible, and what timing raises.
+    """
+    recipe, data, found = context.recipe, context.dataset, tables(context)
+    latency = Latency(found.tables, _subject(context).size, recipe.gates.target)
+    attach(recipe, fresh_model(recipe, data), data, channel_multiple(context), latency)
+    store.write_value(folder / "tables.json", found)
+
+
+def tables(context: Context) -> Tables:
+    """The cost tables of the recipe's model on the profile's device. Raises what timing raises."""
+    return tabulating.tabulate(_subject(context), context.hardware, _timed_rows(context), progress=context.progress)
 
 
 @fixed_arithmetic()
@@ -47,8 +78,9 @@ def learn(context: Context, folder: Path) -> None:
     dense = fresh_model(recipe, data)
     histories = {courses.DENSE: courses.train_dense(recipe, dense, data, folder, context.progress)}
     gated = fresh_model(recipe, data)
-    session = attach(recipe, gated, data)
-    histories[courses.GATED] = courses.train_gated(recipe, gated, dense, session, data, folder, context.progress)
+    session = attach(recipe, gated, data, channel_multiple(context), _latency(context))
+    teacher = _own_teacher(recipe, data) or dense
+    histories[courses.GATED] = courses.train_gated(recipe, gated, teacher, session, data, folder, context.progress)
     _save_weights(folder / "dense.safetensors", dense)
     _save_weights(folder / "gated.safetensors", gated)
     store.write_bytes(folder / "gates.safetensors", save(session.state_dict()))
@@ -63,13 +95,20 @@ def prune(context: Context, folder: Path) -> None:
     """Cut what the gates closed, and prove that the rest gives what it gave."""
     recipe, data = context.recipe, context.dataset
     learned = context.run.path("learn")
-    model = _with_weights(fresh_model(recipe, data), learned / "gated.safetensors")
-    session = attach(recipe, model, data)
-    session.begin(courses.gated_steps(recipe) - courses.warm_up_steps(recipe))
+    model = fresh_model(recipe, data)
+    latency = _latency(context)
+    session = attach(recipe, model, data, channel_multiple(context), latency)
     session.load_state_dict(load_file(learned / "gates.safetensors"))
+    _with_weights(model, learned / "gated.safetensors")
     real, _ = tensors(data.validation.take(slice(0, PROOF_ROWS)))
-    pruned = pruning.prune(model, session, channel_multiple(context), real, _base_sha256(recipe, data), recipe.seed)
-    store.write_value(folder / "plan.json", pruned.plan)
+    kept: Tensor | None = None
+    sized: tuple[Sized, ...] = ()
+    if latency is not None:
+        kept, sized = sizing.size(
+            _subject(context), session, latency, context.hardware, _timed_rows(context), context.progress
+        )
+    pruned = pruning.prune(model, session, real, _base_sha256(recipe, data), recipe.seed, kept)
+    store.write_value(folder / "plan.json", pruned.plan.model_copy(update={"latency": sized}))
     store.write_value(folder / "exactness.json", pruned.exactness)
     _save_weights(folder / "model.safetensors", pruned.model)
 
@@ -78,42 +117,59 @@ def prune(context: Context, folder: Path) -> None:
 def recover(context: Context, folder: Path) -> None:
     """Train the cut model for the steps that are left."""
     recipe, data = context.recipe, context.dataset
-    dense = dense_model(context)
+    teacher = _own_teacher(recipe, data) or dense_model(context)
     small = small_model(context, "prune")
-    history = courses.train_recovery(recipe, small, dense, data, folder, context.progress)
+    history = courses.train_recovery(recipe, small, teacher, data, folder, context.progress)
     _save_weights(folder / "model.safetensors", small)
     _save_logits(folder / "logits.npz", small, data)
-    store.write_value(folder / "routing.json", evaluate.routing(small, data.validation, _kept_experts(context)))
+    store.write_value(folder / "routing.json", _routing(context, small))
     store.write_value(folder / "history.json", history)
     forget(courses.RECOVERY, folder)
 
 
-def fresh_model(recipe: Recipe, data: Dataset) -> fusion.LateFusion:
+def fresh_model(recipe: Recipe, data: Dataset) -> nn.Module:
     """The recipe's model with its seed's initial weights."""
     torch.manual_seed(recipe.seed)
+    if isinstance(recipe.model, OwnModel):
+        return own_model.build(recipe.model)
     return fusion.build(recipe, data.shapes, len(data.classes))
 
 
-def dense_model(context: Context) -> fusion.LateFusion:
+def dense_model(context: Context) -> nn.Module:
     """The trained dense reference."""
     weights = context.run.path("learn") / "dense.safetensors"
     return _with_weights(fresh_model(context.recipe, context.dataset), weights)
 
 
-def small_model(context: Context, stage: str | None) -> fusion.LateFusion:
+def small_model(context: Context, stage: str | None) -> nn.Module:
     """The cut model, rebuilt from plan and weights of `prune` or `recover`; None leaves it untrained."""
     plan = store.read_value(PrunePlan, context.run.path("prune") / "plan.json")
     base = fresh_model(context.recipe, context.dataset)
     small = replay(base, plan)
-    assert isinstance(small, fusion.LateFusion)
     return small if stage is None else _with_weights(small, context.run.path(stage) / "model.safetensors")
 
 
-def _kept_experts(context: Context) -> tuple[int, ...]:
-    """The experts that the cut left, by the numbers they had before it."""
+def _own_teacher(recipe: Recipe, data: Dataset) -> nn.Module | None:
+    """The recipe's given teacher; None when the dense model teaches."""
+    if recipe.distill is None or not isinstance(recipe.distill.teacher, OwnTeacher):
+        return None
+    teacher, key = recipe.distill.teacher, "distill.teacher.entry"
+    model = own_model.build(teacher, key)
+    if teacher.weights is not None:
+        own_model.load_weights(model, Path(teacher.weights), "distill.teacher.weights")
+    own_model.require_fit(model, teacher, key, data)
+    return model
+
+
+def _routing(context: Context, small: nn.Module) -> Routing:
+    """How the experts that the cut left, by the numbers they had before it, share the work; empty without experts."""
+    if not isinstance(small, fusion.LateFusion):
+        return Routing(rows=(), experts=(), share=())
+    assert context.recipe.moe is not None
     plan = store.read_value(PrunePlan, context.run.path("prune") / "plan.json")
     kept = [site.keep for site in plan.sites if site.kind is SiteKind.EXPERTS]
-    return kept[0] if kept else tuple(range(context.recipe.moe.experts))
+    experts = kept[0] if kept else tuple(range(context.recipe.moe.experts))
+    return evaluate.routing(small, context.dataset.validation, experts)
 
 
 def channel_multiple(context: Context) -> ChannelMultiple:
@@ -121,19 +177,46 @@ def channel_multiple(context: Context) -> ChannelMultiple:
     return context.hardware.channel_multiple if context.recipe.prune.round_widths else ChannelMultiple()
 
 
-def attach(recipe: Recipe, model: fusion.LateFusion, data: Dataset) -> Session:
-    """Gates on the recipe's model."""
+def attach(
+    recipe: Recipe, model: nn.Module, data: Dataset, multiple: ChannelMultiple, latency: Latency | None = None
+) -> Session:
+    """Gates on the recipe's model, whose widths are rounded to these multiples; a target in ms needs `latency`."""
     example, _ = tensors(data.train.take(slice(0, 2)))
-    return Session(model, example, recipe.gates, model.interface_layers())
+    return Session(model, example, recipe.gates, pruning.multiples(multiple), _interfaces(model), latency)
 
 
-def _with_weights(model: fusion.LateFusion, path: Path) -> fusion.LateFusion:
+def _interfaces(model: nn.Module) -> tuple[str, ...]:
+    return tuple(model.interface_layers()) if isinstance(model, fusion.LateFusion) else ()
+
+
+def _subject(context: Context) -> Subject:
+    """The model that is not trained, as its cuts are timed."""
+    model = fresh_model(context.recipe, context.dataset)
+    example, _ = tensors(context.dataset.calibration.take(slice(0, 1)))
+    return Subject.of(model, example, context.recipe.gates, channel_multiple(context), _interfaces(model))
+
+
+def _timed_rows(context: Context) -> dict[str, NDArray[np.generic]]:
+    return dict(context.dataset.validation.inputs)
+
+
+def _latency(context: Context) -> Latency | None:
+    """What predicts latency, from the tables of this run; None where the target is not one."""
+    target = context.recipe.gates.target
+    if not target.asks_for_latency:
+        return None
+    tables = store.read_value(Tables, context.run.path("tabulate") / "tables.json").tables
+    return Latency(tables, _subject(context).size, target)
+
+
+def _with_weights(model: nn.Module, path: Path) -> nn.Module:
     model.load_state_dict(load_file(path))
     return model.eval()
 
 
 def _save_weights(path: Path, model: nn.Module) -> None:
-    store.write_bytes(path, save({name: value.contiguous() for name, value in model.state_dict().items()}))
+    weights = {name: value.contiguous().clone() for name, value in model.state_dict().items()}  # tied ones stand twice
+    store.write_bytes(path, save(weights))
 
 
 def _save_logits(path: Path, model: nn.Module, data: Dataset) -> None:
@@ -143,5 +226,6 @@ def _save_logits(path: Path, model: nn.Module, data: Dataset) -> None:
 
 def _base_sha256(recipe: Recipe, data: Dataset) -> str:
     """Digest of what fixes the base architecture."""
-    parts = (recipe.model.model_dump_json(), recipe.moe.model_dump_json(), sorted(data.shapes.items()), data.classes)
+    moe = recipe.moe.model_dump_json() if recipe.moe else None
+    parts = (recipe.model.model_dump_json(), moe, sorted(data.shapes.items()), data.classes)
     return store.text_sha256(repr(parts))

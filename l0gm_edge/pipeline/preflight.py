@@ -25,6 +25,17 @@ def learning(context: Context) -> None:
     learning.rehearse(context)
 
 
+def tabulating(context: Context) -> None:
+    """The device is a real one, and what fits a cost model is installed.
+
+    Raises RefusedInput or MissingExtra.
+    """
+    environment.require("scipy", "torch", "a target in milliseconds")
+    from l0gm_edge.pipeline import timing
+
+    timing.require_real(context.hardware)
+
+
 def compiling(context: Context) -> None:
     """Every runtime of the profile has the schemes asked of it, and its tools are installed.
 

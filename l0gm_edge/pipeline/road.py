@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -22,12 +22,20 @@ from l0gm_edge.pipeline.context import Context
 PACKAGE = Path(__file__).parents[1]
 PAGES = ("report.json", "report.md", "report.html")
 """What the report stage leaves, also put where a person looks first: at the top of the run folder."""
+PYTHONPATH = "pythonpath.json"
 Settings = Callable[[Context], dict[str, str]]
+
+
+class PythonPath(Value):
+    """Folders that hold the person's own code, kept in the run folder so that its stages find it again."""
+
+    folders: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage's name, the stages it reads, the settings and the source folders its result depends on.
+    """A stage's name, the stages it reads (if they are on this road), the settings and the source folders its result
+    depends on.
 
     Its work is the function of the same name in `module`, imported when it must be done. `ready` raises what would
     stop it, when that can be known before any stage is made.
@@ -46,7 +54,7 @@ class Stage:
             "code": _source_sha256(("core", "pipeline", *self.sources)),
             "tools": _digest(environment.tool_versions()),
             **self.settings(context),
-            **{name: records[name].sha256 for name in self.after},
+            **{name: records[name].sha256 for name in self.after if name in records},
         }
 
     def work(self, context: Context, folder: Path) -> None:
@@ -55,20 +63,34 @@ class Stage:
         function(context, folder)
 
 
+def _tabulate_settings(context: Context) -> dict[str, str]:
+    recipe, gates = context.recipe, context.recipe.gates
+    parts = (recipe.model, recipe.moe, recipe.prune, {"sites": [*gates.sites], "min_units": gates.min_units})
+    return {
+        "settings": _digest(recipe.seed, *parts, _device(context)),
+        "data": context.data_fingerprint,
+        **context.own_networks,
+    }
+
+
 def _learn_settings(context: Context) -> dict[str, str]:
     recipe = context.recipe
-    parts = (recipe.data, recipe.model, recipe.moe, recipe.gates, recipe.learn, recipe.distill)
-    return {"settings": _digest(recipe.seed, *parts), "data": context.data_fingerprint}
+    parts = (recipe.data, recipe.model, recipe.moe, recipe.gates, recipe.learn, recipe.distill, recipe.prune)
+    widths = context.hardware.channel_multiple
+    return {"settings": _digest(recipe.seed, *parts, widths), "data": context.data_fingerprint, **context.own_networks}
 
 
 def _prune_settings(context: Context) -> dict[str, str]:
     recipe = context.recipe
-    return {"settings": _digest(recipe.seed, recipe.gates, recipe.prune, context.hardware.channel_multiple)}
+    sized_on = _device(context) if recipe.gates.target.asks_for_latency else None
+    settings = _digest(recipe.seed, recipe.gates, recipe.prune, context.hardware.channel_multiple, sized_on)
+    return {"settings": settings, **context.own_networks}
 
 
 def _recover_settings(context: Context) -> dict[str, str]:
     recipe = context.recipe
-    return {"settings": _digest(recipe.seed, recipe.moe, recipe.learn, recipe.distill)}
+    settings = _digest(recipe.seed, recipe.moe, recipe.learn, recipe.distill)
+    return {"settings": settings, **context.own_networks}
 
 
 def _quantize_settings(context: Context) -> dict[str, str]:
@@ -77,12 +99,16 @@ def _quantize_settings(context: Context) -> dict[str, str]:
 
 
 def _compile_settings(context: Context) -> dict[str, str]:
-    return {"settings": _digest(context.recipe.quantize, *context.hardware.runtimes)}
+    return {"settings": _digest(context.recipe.quantize, *context.hardware.runtimes), **context.own_networks}
 
 
 def _measure_settings(context: Context) -> dict[str, str]:
-    device = context.hardware.model_copy(update={"budgets": Budgets()})
-    return {"settings": _digest(context.recipe.measure, device), "data": context.data_fingerprint}
+    return {"settings": _digest(context.recipe.measure, _device(context)), "data": context.data_fingerprint}
+
+
+def _device(context: Context) -> HardwareProfile:
+    """The profile less what is only judged by."""
+    return context.hardware.model_copy(update={"budgets": Budgets()})
 
 
 def _whole_settings(context: Context) -> dict[str, str]:
@@ -93,10 +119,20 @@ def _no_settings(_: Context) -> dict[str, str]:
     return {}
 
 
-_LEARNING = ("data", "gates", "models", "learn")
+_LEARNING = ("data", "gates", "models", "learn", "cost")
+_TIMING = ("cost", "compile", "backends", "devices", "measure", "ondevice")
+_TABULATE = Stage(
+    "tabulate",
+    "l0gm_edge.pipeline.learning",
+    (),
+    ("data", "gates", "models", *_TIMING),
+    _tabulate_settings,
+    preflight.tabulating,
+)
+"""Only where the target is in milliseconds."""
 _ROAD = (
-    Stage("learn", "l0gm_edge.pipeline.learning", (), _LEARNING, _learn_settings, preflight.learning),
-    Stage("prune", "l0gm_edge.pipeline.learning", ("learn",), (*_LEARNING, "prune"), _prune_settings),
+    Stage("learn", "l0gm_edge.pipeline.learning", ("tabulate",), _LEARNING, _learn_settings, preflight.learning),
+    Stage("prune", "l0gm_edge.pipeline.learning", ("tabulate", "learn"), (*_LEARNING, "prune"), _prune_settings),
     Stage("recover", "l0gm_edge.pipeline.learning", ("learn", "prune"), (*_LEARNING, "prune"), _recover_settings),
     Stage("quantize", "l0gm_edge.pipeline.building", (), ("data", "quantize"), _quantize_settings),
     Stage(
@@ -121,31 +157,44 @@ def run(
     folder: Path,
     data_dir: Path | None = None,
     progress: Progress | None = None,
+    pythonpath: Sequence[Path] = (),
 ) -> Report:
     """Go the whole road; stages whose inputs are unchanged are reused, an interrupted one goes on.
 
+    `pythonpath` are folders that hold the person's own code, where the recipe names some and it is not installed.
     Raises what the stages raise; finished stages are kept. What can be known to stop a stage is raised before any work.
     """
-    context = Context(recipe, hardware, store.RunFolder(folder), data_dir, progress or Silent())
-    with store.storage_errors(folder), context.run.exclusive():
+    own = tuple(path.resolve() for path in pythonpath)
+    context = Context(recipe, hardware, store.RunFolder(folder), data_dir, progress or Silent(), own)
+    with store.storage_errors(folder), context.run.exclusive(), context.own_code():
         _go(context, STAGES[-1])
     return store.read_value(Report, folder / "report.json")
 
 
-def run_stage(folder: Path, stage: str, data_dir: Path | None = None, progress: Progress | None = None) -> None:
+def run_stage(
+    folder: Path,
+    stage: str,
+    data_dir: Path | None = None,
+    progress: Progress | None = None,
+    pythonpath: Sequence[Path] = (),
+) -> None:
     """Make one stage of a run folder, and those before it where they are missing or outdated.
 
+    The person's own code is looked for where the run found it, unless `pythonpath` says another place.
     Raises RefusedInput when the folder is not one of a run.
     """
     recipe = store.read_value(Recipe, folder / "recipe.json")
     hardware = store.read_value(HardwareProfile, folder / "hardware.json")
-    context = Context(recipe, hardware, store.RunFolder(folder), data_dir, progress or Silent())
-    with store.storage_errors(folder), context.run.exclusive():
+    own = tuple(path.resolve() for path in pythonpath) or _remembered(folder)
+    context = Context(recipe, hardware, store.RunFolder(folder), data_dir, progress or Silent(), own)
+    with store.storage_errors(folder), context.run.exclusive(), context.own_code():
         _go(context, stage)
 
 
 def _go(context: Context, last: str) -> None:
     road = _ROAD[: STAGES.index(last) + 1]
+    if context.recipe.gates.target.asks_for_latency:
+        road = (_TABULATE, *road)
     records: dict[str, store.StageRecord] = {}
     begun = False
     for at, stage in enumerate(road):
@@ -166,6 +215,13 @@ def _begin(context: Context, ahead: Sequence[Stage]) -> None:
         stage.ready(context)
     store.write_value(context.run.root / "recipe.json", context.recipe)
     store.write_value(context.run.root / "hardware.json", context.hardware)
+    if context.pythonpath:
+        store.write_value(context.run.root / PYTHONPATH, PythonPath(folders=context.pythonpath))
+
+
+def _remembered(folder: Path) -> tuple[Path, ...]:
+    path = folder / PYTHONPATH
+    return store.read_value(PythonPath, path).folders if path.is_file() else ()
 
 
 def _publish(run_folder: store.RunFolder) -> None:
@@ -173,7 +229,7 @@ def _publish(run_folder: store.RunFolder) -> None:
         store.write_bytes(run_folder.root / page, (run_folder.path("report") / page).read_bytes())
 
 
-def _digest(*parts: Value | int | dict[str, str] | None) -> str:
+def _digest(*parts: Value | int | Mapping[str, object] | None) -> str:
     texts = [part.model_dump_json() if isinstance(part, Value) else json.dumps(part, sort_keys=True) for part in parts]
     return store.text_sha256("\n".join(texts))
 

@@ -9,73 +9,80 @@ from torch import Tensor, nn
 
 from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.plan import PrunePlan
-from l0gm_edge.core.site import Composite
 from l0gm_edge.gates.attach import expert_layers, gate_logit, router_paths
-from l0gm_edge.gates.layers import axis_width, keep_positions
-from l0gm_edge.gates.layout import Layout
+from l0gm_edge.gates.layers import RECURRENT, stored
+from l0gm_edge.gates.layout import Layout, bare, place_width
+from l0gm_edge.gates.surgery import parts_of, perform, shrink
 
 
-def cut(model: nn.Module, plan: PrunePlan, layout: Layout, gates: Tensor) -> nn.Module:
-    """A smaller copy of `model`, equal to it with these gate values on; the model itself is left as it was."""
+def cut(model: nn.Module, layout: Layout, gates: Tensor) -> nn.Module:
+    """A smaller copy of `model`, equal to it with these gate values on; the model itself is left as it was.
+
+    Gates of hard sites must be 0 or 1.
+    """
     small = copy.deepcopy(model)
     fold_gates(small, layout, gates)
-    return replay(small, plan)
+    shrink(small, layout, gates != 0)
+    return small
 
 
 @torch.no_grad()
 def fold_gates(model: nn.Module, layout: Layout, gates: Tensor) -> None:
     """Multiply each gate into the input columns of its readers; an expert's gate into its router bias, and the widest
-    open of a layer's experts into what they give."""
-    every = torch.cat([gates, gates.new_ones(1)])
-    routers = router_paths(layout)
-    for (path, axis), entries in layout.axes(model).items():
-        layer, values = model.get_submodule(path), every[entries]
-        if axis == "in":
-            parts = layer.parts("in") if isinstance(layer, Composite) else ("",)
-            for part in parts:
-                weight = layer.get_submodule(part).weight
-                assert isinstance(weight, Tensor)
-                weight.mul_(values.view(1, -1, *[1] * (weight.dim() - 2)))
-        elif path in routers:
-            assert isinstance(layer.bias, Tensor)
-            layer.bias.add_(gate_logit(values))
+    open of a layer's experts into what they give. Gates of hard sites, which must be 0 or 1, stay as they are."""
+    soft = torch.where(layout.hard.to(gates.device), torch.ones_like(gates), gates)
+    every, routers = torch.cat([soft, gates.new_ones(1)]), router_paths(layout)
+    for place, entries in layout.axes(model).items():
+        values = every[entries.to(gates.device)]
+        for path, axis in parts_of(model, place) if place[1] == "in" else (place,):
+            if axis.isdigit():
+                if place[1] == "in":
+                    _scale(bare(model, path), int(axis), values)
+                continue
+            layer = model.get_submodule(path)
+            if path in routers and axis == "out":
+                assert isinstance(layer.bias, Tensor)
+                layer.bias.add_(gate_logit(values).to(layer.bias))
+            elif axis == "in" or isinstance(layer, RECURRENT):
+                for one in stored(layer):
+                    if one.axis == axis and (one.dim == 1 or axis == "in"):
+                        _scale(getattr(layer, one.name), one.dim, values.repeat(one.times))
     for path, span in expert_layers(layout).items():
-        layer = model.get_submodule(path)
-        assert isinstance(layer, Composite)
-        for part in layer.parts("out"):
-            for parameter in layer.get_submodule(part).parameters():
+        for part, axis in parts_of(model, (path, "out")):
+            assert axis == "out"
+            for parameter in model.get_submodule(part).parameters():
                 parameter.mul_(gates[span].max())
 
 
 def replay(model: nn.Module, plan: PrunePlan) -> nn.Module:
-    """Slice a freshly built base model, in place, to the plan's widths; ready for the plan's weights.
+    """Cut a freshly built base model, in place, to the plan's widths; ready for the plan's weights.
 
     Raises RefusedInput when the model is not the plan's base architecture.
     """
     for entry in plan.slices:
-        if entry.axis == "units":
-            continue
-        layer = _layer(model, entry.module)
-        width = axis_width(layer, entry.axis)
+        try:
+            width = entry.width if entry.axis == "units" else place_width(model, (entry.module, entry.axis))
+            model.get_submodule(entry.module if not entry.axis.isdigit() else "")
+        except AttributeError as error:
+            raise _not_the_base(f"the model has no layer {entry.module}") from error
         if width != entry.width:
             raise RefusedInput(
                 f"layer {entry.module} has {width or 'no'} positions on axis '{entry.axis}'",
                 where="prune plan",
                 allowed=f"{entry.width}: the plan belongs to another architecture",
             )
-        keep_positions(layer, entry.axis, entry.keep)
-    for entry in plan.slices:
-        if entry.axis == "units":
-            layer = _layer(model, entry.module)
-            assert isinstance(layer, Composite)
-            layer.keep_units(entry.keep)
+    try:
+        perform(model, plan)
+    except AttributeError as error:
+        raise _not_the_base(str(error)) from error
     return model
 
 
-def _layer(model: nn.Module, path: str) -> nn.Module:
-    try:
-        return model.get_submodule(path)
-    except AttributeError as error:
-        raise RefusedInput(
-            f"the model has no layer {path}", where="prune plan", allowed="the architecture that the plan was made for"
-        ) from error
+def _not_the_base(what: str) -> RefusedInput:
+    return RefusedInput(what, where="prune plan", allowed="the architecture that the plan was made for")
+
+
+def _scale(tensor: Tensor, dim: int, values: Tensor) -> None:
+    shape = [1] * tensor.dim()
+    shape[dim] = -1
+    tensor.mul_(values.to(tensor).view(shape))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -11,6 +10,7 @@ from l0gm_edge.core.hardware import ChannelMultiple
 from l0gm_edge.core.plan import Exactness, PrunePlan
 from l0gm_edge.core.recipe import SiteKind
 from l0gm_edge.gates.attach import Gating
+from l0gm_edge.gates.inputs import Example, Inputs
 from l0gm_edge.gates.session import Session
 from l0gm_edge.prune.cut import cut
 from l0gm_edge.prune.plan import make_plan
@@ -29,21 +29,20 @@ class Pruned:
 def prune(
     model: nn.Module,
     session: Session,
-    multiple: ChannelMultiple,
-    real: Mapping[str, Tensor],
+    real: Example | Inputs,
     base_sha256: str,
     seed: int,
+    kept: Tensor | None = None,
 ) -> Pruned:
-    """Cut a model whose gates have learned; `real` inputs (n, *shape a modality) prove it beside random ones.
+    """Cut a model whose gates have learned; `real` inputs, one row a sample, prove it beside random ones.
 
-    The session is closed: the gates come off the model.
-    Raises TargetImpossible when no allowed widths meet the target.
+    `kept` (bool, (units,)) is the session's own choice unless given. The session is closed: the gates come off the
+    model. The plan is one of the model as it was before anything was cut.
     """
-    kept = session.choose(multiples(multiple))
-    gates = session.harden(kept)
-    plan = make_plan(model, session, kept, gates, base_sha256)
+    gates = session.harden(session.choose() if kept is None else kept)
+    plan = make_plan(session, gates, base_sha256)
     session.close()
-    small = cut(model, plan, session.layout, gates)
+    small = cut(model, session.layout, gates)
     gating = Gating(model, session.layout, lambda _training: gates)
     try:
         exactness = verify(model, small, real, seed)

@@ -2,44 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from l0gm_edge.core.plan import Exactness
+from l0gm_edge.gates.activations import tensors
+from l0gm_edge.gates.evaluation import evaluating
+from l0gm_edge.gates.inputs import Example, Inputs
 
 TOLERANCE = 1e-5
 """Largest allowed difference in fp32, relative to the output scale."""
 
 
-def verify(
-    gated: nn.Module, cut: nn.Module, real: Mapping[str, Tensor], seed: int, random_samples: int = 256
-) -> Exactness:
-    """Compare both models in evaluation mode on real inputs (n, *shape a modality) and on as many random ones."""
+def verify(gated: nn.Module, cut: nn.Module, real: Example | Inputs, seed: int) -> Exactness:
+    """Compare both models in evaluation mode on real inputs and on as many random ones; both are left as they were.
+
+    Every tensor among the inputs has one row a sample.
+    """
     generator = torch.Generator().manual_seed(seed)
-    random = {name: _random_like(values, random_samples, generator) for name, values in real.items()}
+    inputs = Inputs.of(real)
+    random = Inputs(
+        tuple(_random_like(value, generator) for value in inputs.args),
+        {name: _random_like(value, generator) for name, value in inputs.kwargs.items()},
+    )
     return Exactness(
         random_inputs=relative_difference(gated, cut, random),
-        real_inputs=relative_difference(gated, cut, real),
-        samples=random_samples + len(next(iter(real.values()))),
+        real_inputs=relative_difference(gated, cut, inputs),
+        samples=2 * max((len(value) for value in tensors([inputs.args, inputs.kwargs]) if value.dim()), default=1),
         tolerance=TOLERANCE,
     )
 
 
-@torch.no_grad()
-def relative_difference(gated: nn.Module, cut: nn.Module, inputs: Mapping[str, Tensor]) -> float:
-    """max |cut - gated| over max |gated|; infinity when either is not finite or the shapes differ."""
-    expected, found = gated.eval()(**inputs), cut.eval()(**inputs)
-    if expected.shape != found.shape:
+def relative_difference(gated: nn.Module, cut: nn.Module, inputs: Example | Inputs) -> float:
+    """The largest max |cut - gated| over max |gated| of any output; infinity when shapes differ, or what is finite."""
+    with evaluating(gated), evaluating(cut):
+        expected = list(tensors(Inputs.of(inputs).call(gated)))
+        found = list(tensors(Inputs.of(inputs).call(cut)))
+    if len(expected) != len(found):
         return float("inf")
-    difference = float((expected - found).abs().max() / expected.abs().max().clamp_min(1e-12))
-    return difference if difference == difference else float("inf")
+    return max((_difference(*pair) for pair in zip(expected, found, strict=True)), default=0.0)
 
 
-def _random_like(values: Tensor, samples: int, generator: torch.Generator) -> Tensor:
+def _difference(expected: Tensor, found: Tensor) -> float:
+    finite = torch.isfinite(expected)
+    if expected.shape != found.shape or not torch.equal(finite, torch.isfinite(found)):
+        return float("inf")
+    if not finite.any():
+        return 0.0 if not expected.numel() else float("inf")
+    apart = (expected[finite].double() - found[finite].double()).abs().max()
+    return float(apart / expected[finite].double().abs().max().clamp_min(1e-12))
+
+
+def _random_like(value: Any, generator: torch.Generator) -> Any:
     """Normal noise; for whole numbers, such as tokens, any that occur between the least and the greatest."""
-    shape = (samples, *values.shape[1:])
-    if values.is_floating_point():
-        return torch.randn(shape, generator=generator)
-    return torch.randint(int(values.min()), int(values.max()) + 1, shape, generator=generator, dtype=values.dtype)
+    if not isinstance(value, Tensor) or not value.numel():
+        return value
+    if value.is_floating_point():
+        return torch.randn(value.shape, generator=generator).to(value)
+    low, high = int(value.min()), int(value.max()) + 1
+    return torch.randint(low, high, value.shape, generator=generator).to(value)

@@ -11,7 +11,7 @@ from l0gm_edge.core.recipe import Quantize
 
 
 def calibration_set(split: Split, settings: Quantize) -> Samples:
-    """At most `calibration_size` rows of the calibration split, evenly spaced, by input name, (n, *shape) float32.
+    """At most `calibration_size` rows of the calibration split, evenly spaced, by input name, (n, *shape).
 
     Raises DataError when the split is empty.
     """

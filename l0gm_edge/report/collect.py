@@ -32,6 +32,7 @@ def collect(
         artifacts=tuple(_row(evidence, one, why.get(one.artifact.name)) for one in evidence.models),
         floors=tuple(_floor(one) for one in evidence.of_role(Role.FLOOR)),
         sites=evidence.plan.sites,
+        latency=evidence.plan.latency,
         routing=routing,
         environment=environment.describe(),
         seconds=dict(seconds),

@@ -14,7 +14,7 @@ from l0gm_edge.core.artifact import Role
 from l0gm_edge.core.measurement import LayerTime
 from l0gm_edge.core.report import Report
 from l0gm_edge.core.store import value_sha256
-from l0gm_edge.report import gates, headline, lineup, outcome, reliability, tradeoff, wording
+from l0gm_edge.report import gates, headline, lineup, outcome, reliability, sizing, tradeoff, wording
 
 LAYERS_SHOWN = 12
 HEAT_STEPS = 5
@@ -40,6 +40,7 @@ def render(report: Report) -> str:
         report=report,
         outcome=outcome.outcome(report),
         headline=headline.headline(report),
+        sizing=sizing.lines(report),
         groups=groups,
         entries=entries,
         unplaced=[verdict for verdict in report.verdicts if verdict.artifact not in listed],

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from l0gm_edge.core.report import Report
 from l0gm_edge.core.store import value_sha256
 from l0gm_edge.core.verdict import Status
-from l0gm_edge.report import wording
+from l0gm_edge.report import sizing, wording
 from l0gm_edge.report.headline import headline
 from l0gm_edge.report.lineup import Entry, RuntimeGroup, Standing, by_runtime
 from l0gm_edge.report.outcome import outcome
@@ -37,6 +37,7 @@ def render(report: Report) -> str:
             "",
             *_table(COLUMNS, [line for group in groups for line in _lines(group)]),
             *_rejected(groups),
+            *_sized(report),
             "",
             f"<sub>{_escape(_provenance(report))}</sub>",
             "",
@@ -74,6 +75,18 @@ def _rejected(groups: Sequence[RuntimeGroup]) -> list[str]:
         return []
     reasons = ((e.row.name, "; ".join(_failures(e))) for e in rejected)
     return ["", "Rejected artifacts:", *_list(reasons)]
+
+
+def _sized(report: Report) -> list[str]:
+    """How the target in milliseconds was met; empty for other targets."""
+    return _list(
+        (
+            f"{line.runtime} {line.percentile}",
+            f"{line.requested} asked for, {line.predicted} predicted, {line.chosen} when its widths were chosen, "
+            f"{line.delivered} delivered",
+        )
+        for line in sizing.lines(report)
+    )
 
 
 def _failures(entry: Entry) -> list[str]:

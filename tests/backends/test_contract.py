@@ -56,7 +56,7 @@ def test_defines_what_the_protocol_asks(name: str) -> None:
     assert backend.SUFFIX.startswith(".")
     assert "fp32" in backend.SCHEMES
     assert all(backend.SCHEMES.values())
-    for function in ("require_installed", "convert", "quantize", "inspect"):
+    for function in ("require_installed", "convert", "convert_all", "quantize", "inspect"):
         wanted = list(inspect.signature(getattr(backends.Backend, function)).parameters)[1:]
         assert list(inspect.signature(getattr(backend, function)).parameters) == wanted
     assert name in RUNNERS, "say above how to run a file of this backend"
@@ -100,10 +100,14 @@ def test_inspect_tells_inputs_and_outputs(name: str, scheme: str, compiled: Comp
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BACKENDS)
-def test_same_program_same_bytes(name: str, program: Path, compiled: Compiled, tmp_path: Path) -> None:
-    again = tmp_path / "again"
-    backends.plugin(name).convert(program, again)
-    digests = {hashlib.sha256(path.read_bytes()).hexdigest() for path in (again, compiled(name, "fp32"))}
+def test_same_program_same_bytes_alone_or_after_another(
+    name: str, program: Path, compiled: Compiled, tmp_path: Path
+) -> None:
+    same = tmp_path / "same.pt2"
+    same.write_bytes(program.read_bytes())
+    made = [tmp_path / "first", tmp_path / "second"]
+    backends.plugin(name).convert_all(dict(zip((program, same), made, strict=True)))
+    digests = {hashlib.sha256(path.read_bytes()).hexdigest() for path in (*made, compiled(name, "fp32"))}
     assert len(digests) == 1
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+import torch
 
 from l0gm_edge.backends import onnxruntime
 from l0gm_edge.core.errors import RefusedInput
@@ -41,3 +42,17 @@ def test_a_file_with_free_dimensions_is_refused(tmp_path: Path) -> None:
     onnx.save(onnx.helper.make_model(graph), path)
     with pytest.raises(RefusedInput, match="no fixed shape"):
         onnxruntime.inspect(path)
+
+
+def test_constants_that_simplification_made_cannot_collide_with_those_that_the_runtime_makes(tmp_path: Path) -> None:
+    """ONNX Runtime turns a linear layer on sequences into reshapes and a Gemm, with constants of fixed names."""
+    net = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.GELU(), torch.nn.Linear(16, 8)).eval()
+    program = tmp_path / "net.pt2"
+    torch.export.save(torch.export.export(net, (), {"input": torch.randn(1, 4, 8)}), program)
+    onnxruntime.convert(program, tmp_path / "net.onnx")
+    graph = onnx.load(tmp_path / "net.onnx").graph
+    shapes = {tensor.name for tensor in graph.initializer if tensor.name.endswith("shape")}
+    assert shapes
+    assert all(name.startswith("simplified/") for name in shapes)
+    read = {name for node in graph.node for name in node.input}
+    assert shapes <= read

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from l0gm_edge.core.dataset import Split
-from l0gm_edge.core.recipe import Data, Distill, Encoder, Gates, Learn, Model, MoE, Recipe, Target
+from l0gm_edge.core.recipe import Data, Distill, Encoder, Gates, Learn, Model, MoE, Recipe, SiteKind, Target
 from l0gm_edge.gates.session import Session
 from l0gm_edge.models import fusion
 
@@ -15,7 +17,14 @@ SHAPES = {"audio": (1, 8, 12), "image": (1, 8, 8), "table": (10,)}
 CLASSES = 4
 
 
-def recipe(target: Target | None = None, *, distill: bool = False, min_units: int = 1, **learn: object) -> Recipe:
+def recipe(
+    target: Target | None = None,
+    *,
+    method: str = "hard_concrete",
+    distill: bool = False,
+    min_units: int = 1,
+    **learn: object,
+) -> Recipe:
     encoders = {
         "audio": Encoder(encoder="audio", widths=(6, 12), out=10),
         "image": Encoder(encoder="image", widths=(8, 12), out=12, dropout=0.1),
@@ -28,7 +37,7 @@ def recipe(target: Target | None = None, *, distill: bool = False, min_units: in
         data=Data(name="made_up"),
         model=Model(encoders=encoders, latent=20, dropout=0.1),
         moe=MoE(experts=4, top_k=2, hidden=8),
-        gates=Gates(target=target or Target(active_fraction=0.5), min_units=min_units),
+        gates=Gates(method=method, target=target or Target(active_fraction=0.5), min_units=min_units),
         learn=Learn(**settings),
         distill=Distill() if distill else None,
     )
@@ -39,8 +48,8 @@ def model(config: Recipe, seed: int = 0) -> fusion.LateFusion:
     return fusion.build(config, SHAPES, CLASSES)
 
 
-def session(config: Recipe, gated: fusion.LateFusion) -> Session:
-    return Session(gated, example(), config.gates, gated.interface_layers())
+def session(config: Recipe, gated: fusion.LateFusion, multiple: Mapping[SiteKind, int] | None = None) -> Session:
+    return Session(gated, example(), config.gates, multiple or {}, gated.interface_layers())
 
 
 def example(n: int = 2) -> dict[str, Tensor]:

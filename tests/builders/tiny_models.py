@@ -39,6 +39,21 @@ def write_onnx(path: Path, *, rows: int | str = 1, outputs: int = 1) -> Path:
     return path
 
 
+def write_lookup(path: Path, kind: str) -> Path:
+    """A model for ONNX Runtime that looks token ids `text` (1, 2), of type int32 or int64, up in WEIGHT: (1, 2, 4)."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    graph = helper.make_graph(
+        [helper.make_node("Gather", ["w", "text"], ["y"], name="embedding")],
+        "lookup",
+        [helper.make_tensor_value_info("text", getattr(TensorProto, kind.upper()), [1, 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 2, 4])],
+        [numpy_helper.from_array(WEIGHT, "w")],
+    )
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return path
+
+
 def write_tflite(path: Path, *, int8: bool = False, signature: bool = True, fallback: bool = False) -> Path:
     """The model for LiteRT, with float32 or quantized int8 inputs and outputs, with or without a signature.
 

@@ -52,6 +52,7 @@ def contents(tmp_path: Path) -> Contents:
         ops={"MatMul": 1},
     )
     return Contents(
+        name="made-up",
         recipe=recipe(),
         hardware=hardware(),
         labels=("cat", "dog", "fish"),

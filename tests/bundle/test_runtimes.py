@@ -45,7 +45,7 @@ def shipped(runtime: str, scheme: str) -> Shipped:
 
 def test_every_model_gives_the_expected_outputs(tmp_path: Path) -> None:
     models = [shipped(runtime, scheme) for runtime in ("onnxruntime", "tflite") for scheme in compiled.SCHEMES]
-    write(Contents(recipe(), hardware(), ("a", "b", "c"), "as they come", GIVEN, models, {}), tmp_path)
+    write(Contents("made-up", recipe(), hardware(), ("a", "b", "c"), "as they come", GIVEN, models, {}), tmp_path)
     verdicts = verify(tmp_path).verdicts
     assert [verdict.status for verdict in verdicts] == [Status.PASS] * 4, [verdict.reason for verdict in verdicts]
     answers = [("a", "b", "c")[k] for k in compiled.outputs(GIVEN).argmax(axis=1)]

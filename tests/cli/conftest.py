@@ -51,9 +51,7 @@ def ends_with(pipeline: ModuleType) -> Callable[..., None]:
     """Make the run end with a report of these statuses."""
 
     def set_statuses(*statuses: Status) -> None:
-        def run(
-            recipe: Recipe, hardware: HardwareProfile, folder: Path, data_dir: Path | None, progress: object
-        ) -> Report:
+        def run(recipe: Recipe, hardware: HardwareProfile, folder: Path, data_dir: Path | None, *_: object) -> Report:
             return report_of(recipe, hardware, *statuses)
 
         pipeline.run = run  # type: ignore[attr-defined]

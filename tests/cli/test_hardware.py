@@ -1,4 +1,4 @@
-"""`l0gm-edge hardware`: list and show."""
+"""`l0gm-edge hardware`: list, show and tabulate."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import costs
+import pytest
 import yaml
 from click.testing import Result
 
 from l0gm_edge.core import load, shipped
+from l0gm_edge.core.errors import NotQuiet
+from l0gm_edge.core.store import read_value
+from l0gm_edge.cost.table import Accuracy
+from l0gm_edge.pipeline.tabulating import Tables
 
 Invoke = Callable[..., Result]
 
@@ -33,3 +39,33 @@ def test_a_misspelt_profile_gets_the_nearest_name(invoke: Invoke) -> None:
     result = invoke("hardware", "show", "host-cpo")
     assert result.exit_code == 2
     assert "did you mean 'host-cpu'?" in result.stderr
+
+
+def test_tabulate_tells_what_was_timed_and_how_far_to_trust_it(
+    invoke: Invoke, recipe_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = costs.table(costs.subject(), 8)
+    found = Tables(tables=(table,), accuracies=(Accuracy.of([0.01, 0.03]),))
+    asked: list[object] = []
+    monkeypatch.setattr("l0gm_edge.pipeline.tables.tabulate", lambda *given: asked.extend(given) or found)
+    command = ("hardware", "tabulate", str(recipe_file), "--hardware", "host-cpu", "--set", "seed=3")
+    told = invoke(*command, "--out", str(tmp_path / "tables.json"))
+    assert told.exit_code == 0, told.output
+    for expected in ("onnxruntime fp32, 1 thread", "2 ms", "8 timed", "2.0% (median)", "1.000 to 1.000", ".json"):
+        assert expected in told.stdout
+    assert read_value(Tables, tmp_path / "tables.json") == found
+    (row,) = json.loads(invoke(*command, "--json").stdout)
+    assert (row["runtime"], row["cuts"], row["held_out"]["rows"]) == ("onnxruntime", 8, 2)
+    assert getattr(asked[0], "seed", None) == 3
+
+
+def test_a_machine_that_is_not_quiet_ends_with_status_3(
+    invoke: Invoke, recipe_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tabulate(*_: object) -> Tables:
+        raise NotQuiet("this machine is not quiet enough", todo="try again")
+
+    monkeypatch.setattr("l0gm_edge.pipeline.tables.tabulate", tabulate)
+    result = invoke("hardware", "tabulate", str(recipe_file), "--hardware", "host-cpu")
+    assert result.exit_code == 3
+    assert "not quiet enough" in result.stderr

@@ -70,13 +70,15 @@ def test_the_pipeline_gets_what_was_asked_for(
         return report
 
     pipeline.run = run  # type: ignore[attr-defined]
-    options = ("--out", str(tmp_path / "out"), "--data-dir", str(tmp_path), "--set", "seed=3", "--set", "learn.steps=5")
+    folders = ("--out", str(tmp_path / "out"), "--data-dir", str(tmp_path), "--pythonpath", str(tmp_path))
+    options = (*folders, "--set", "seed=3", "--set", "learn.steps=5")
     assert invoke("run", str(recipe_file), "--hardware", "host-cpu", *options).exit_code == 0
-    recipe, hardware, folder, data_dir, progress = seen
+    recipe, hardware, folder, data_dir, progress, pythonpath = seen
     assert getattr(recipe, "seed", None) == 3
     assert getattr(hardware, "name", None) == "host-cpu"
     assert (folder, data_dir) == (tmp_path / "out", tmp_path)
     assert isinstance(progress, Silent)
+    assert pythonpath == (tmp_path,)
 
 
 def test_without_out_a_run_goes_to_runs_and_its_name(

@@ -33,7 +33,7 @@ def test_a_stage_is_made_and_its_record_told(
 ) -> None:
     seen: list[object] = []
 
-    def run_stage(folder: Path, stage: str, data_dir: Path | None, progress: object) -> None:
+    def run_stage(folder: Path, stage: str, data_dir: Path | None, progress: object, pythonpath: object) -> None:
         seen.extend([folder, stage, data_dir])
         RunFolder(folder).make(stage, {"recipe": "a"}, lambda partial: (partial / "x").write_text("y") and None)
 
@@ -82,7 +82,7 @@ def test_check_tells_every_verdict_and_ends_with_what_they_say(
 
 
 def leaving(name: str, value: Value) -> Callable[[Path, str, Path | None, object], None]:
-    def run_stage(folder: Path, stage: str, data_dir: Path | None, progress: object) -> None:
+    def run_stage(folder: Path, stage: str, data_dir: Path | None, progress: object, pythonpath: object) -> None:
         store.write_value(folder / stage / name, value)
 
     return run_stage

@@ -56,9 +56,10 @@ def test_a_model_that_branches_on_values_is_explained(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_the_floor_takes_the_same_inputs_and_gives_the_same_shape(tmp_path: Path) -> None:
-    floor_program(EXAMPLE, 7, tmp_path / "floor.pt2")
+@pytest.mark.parametrize("example", [EXAMPLE, {"text": torch.arange(8)[None], "tabular": torch.zeros(1, 4)}])
+def test_the_floor_takes_the_same_inputs_and_gives_the_same_shape(tmp_path: Path, example: dict[str, Tensor]) -> None:
+    floor_program(example, 7, tmp_path / "floor.pt2")
     program = torch.export.load(tmp_path / "floor.pt2")
-    assert set(program.example_inputs[1]) == set(EXAMPLE)
-    assert program.module()(**EXAMPLE).shape == (1, 7)
+    assert set(program.example_inputs[1]) == set(example)
+    assert program.module()(**example).shape == (1, 7)
     assert sum(parameter.numel() for parameter in program.state_dict.values()) == 7 * 2 + 7

@@ -75,6 +75,20 @@ def test_an_unsound_split_is_refused_by_name(name: str, kind: str, expected: str
     assert caught.value.where == f"data set tiny, split {name}"
 
 
+def test_token_ids_are_accepted_from_zero() -> None:
+    def words(least: int) -> Split:
+        return Split({"text": np.arange(least, least + 12, dtype=np.int64).reshape(4, 3)}, np.arange(4) % 2)
+
+    sound = Dataset("words", {"text": (3,)}, ("no", "yes"), words(0), words(0), words(1), words(0))
+    assert sound.calibration.take(slice(0, 1)).inputs["text"].tolist() == [[1, 2, 3]]
+    with pytest.raises(DataError, match="modality text holds -1") as caught:
+        replace(sound, validation=words(-1))
+    assert caught.value.where == "data set words, split validation"
+    narrow = Split({"text": words(0).inputs["text"].astype(np.int32)}, words(0).labels)  # type: ignore[dict-item]
+    with pytest.raises(DataError, match="and type int32"):
+        replace(sound, test=narrow)
+
+
 def test_the_digest_follows_every_split_and_every_array() -> None:
     whole = dataset()
     others = {replace(whole, **{name: split(5, 9)}).sha256 for name in ("train", "validation", "calibration", "test")}

@@ -90,7 +90,7 @@ def test_a_wrong_value_is_told_by_key_and_what_was_found(
         ("top_k: 2", "top_k: 5", "moe: top_k (5) cannot exceed experts (4)"),
         ("steps: 20", "steps: 20, warm_up: 0.6, recovery: 0.4", "learn: warm_up (0.6) + recovery (0.4) must leave"),
         ("active_fraction: 0.4", "active_fraction: 0.4, parameters: 9", "found active_fraction, parameters"),
-        ("{active_fraction: 0.4}", "{}", "gates.target: give exactly one of active_fraction, parameters"),
+        ("{active_fraction: 0.4}", "{}", "gates.target: give exactly one of units, active_fraction"),
     ],
 )
 def test_a_contradiction_is_refused(recipe_file: Path, recipe_text: str, right: str, wrong: str, expected: str) -> None:

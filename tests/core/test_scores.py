@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
-from sklearn.metrics import balanced_accuracy_score, brier_score_loss, log_loss, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, brier_score_loss, f1_score, log_loss, roc_auc_score
 
 from l0gm_edge.core import scores
 
@@ -47,6 +47,13 @@ def test_figures_equal_those_of_scikit_learn(shape: tuple[int, int, int]) -> Non
         assert scores.balanced_accuracy(logits, labels) == pytest.approx(
             balanced_accuracy_score(labels, odds.argmax(axis=1))
         )
+
+
+@given(shapes)
+def test_macro_f1_equals_scikit_learn(shape: tuple[int, int, int]) -> None:
+    logits, labels = made(*shape)
+    expected = f1_score(labels, logits.argmax(axis=1), labels=np.unique(labels), average="macro", zero_division=0)
+    assert scores.macro_f1(logits, labels) == pytest.approx(expected)
 
 
 @given(st.integers(10, 80), st.integers(0, 10_000))

@@ -86,12 +86,20 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     thread.join()
 
 
+@pytest.fixture(scope="session")
+def token_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where token ids are kept, so that texts are read once for all tests and nothing lands in the user's own cache."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def prepared_folder() -> Callable[[str], Path]:
+def prepared_folder(token_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
     """The data folder, when it has a data set; the test is skipped when it has not."""
 
+    folder = data.default_folder()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(token_cache))
+
     def folder_with(name: str) -> Path:
-        folder = data.default_folder()
         if not is_present(data.plugin(name), folder):
             pytest.skip(f"'{name}' is not prepared in {folder}; l0gm-edge data fetch {name}, or set L0GM_EDGE_DATA")
         return folder

@@ -31,3 +31,29 @@ def test_a_draw_that_closes_everything_gives_finite_numbers() -> None:
     out.sum().backward()
     assert bool(out.isfinite().all())
     assert bool(x.grad.isfinite().all())
+
+
+@given(st.lists(st.booleans(), min_size=2, max_size=8).filter(any))
+def test_its_gradients_are_those_of_finite_differences(open_flags: list[bool]) -> None:
+    torch.manual_seed(0)
+    norm = nn.LayerNorm(len(open_flags), dtype=torch.float64)
+    x = torch.randn(3, 2, len(open_flags), dtype=torch.float64, requires_grad=True)
+    is_open = torch.tensor(open_flags).double()
+
+    def at(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        layer = nn.LayerNorm(len(open_flags), dtype=torch.float64)
+        del layer.weight, layer.bias
+        layer.weight, layer.bias = weight, bias
+        return layer_norm(x, layer, is_open)
+
+    assert torch.autograd.gradcheck(at, (x, norm.weight, norm.bias))
+
+
+def test_under_autocast_it_gives_what_the_layer_gives() -> None:
+    norm, x = nn.LayerNorm(8), torch.randn(4, 8).bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        expected, found = norm(x), layer_norm(x, norm, torch.ones(8))
+    assert found.dtype == expected.dtype
+    torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-2)
+    low = nn.LayerNorm(8).bfloat16()
+    assert layer_norm(x, low, torch.ones(8)).dtype == torch.bfloat16

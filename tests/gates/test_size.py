@@ -7,7 +7,7 @@ import random_networks
 import torch
 from torch import Tensor, nn
 
-from l0gm_edge.gates.groups import find_sites
+from l0gm_edge.gates.groups import survey
 from l0gm_edge.gates.layout import Layout
 from l0gm_edge.gates.size import SizeModel, size_model
 
@@ -31,7 +31,7 @@ class Small(nn.Module):
 
 
 def sized(model: nn.Module, example: dict[str, Tensor]) -> tuple[Layout, SizeModel]:
-    layout = Layout.of(find_sites(model, example))
+    layout = Layout.of(survey(model, example).sites)
     return layout, size_model(model, layout, example)
 
 
@@ -65,7 +65,7 @@ def test_sizes_grow_with_every_gate(seed: int) -> None:
 def test_measuring_leaves_the_model_as_it_was() -> None:
     model = Small().train()
     model.norm.eval()
-    layout = Layout.of(find_sites(model, {"x": torch.randn(2, 3, 4, 4)}))
+    layout = Layout.of(survey(model, {"x": torch.randn(2, 3, 4, 4)}).sites)
     statistics = model.norm.running_mean.clone()
     size_model(model, layout, {"x": torch.randn(2, 3, 4, 4)})
     assert torch.equal(model.norm.running_mean, statistics)

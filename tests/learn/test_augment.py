@@ -1,10 +1,11 @@
-"""Shifts move a picture without making anything up."""
+"""Augmentation changes each sample its own way, and makes nothing up."""
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from l0gm_edge.learn.augment import REACH, shifted
+from l0gm_edge.learn.augment import REACH, blanked, flipped, shifted
 
 
 def brute_force(x: torch.Tensor, down: int, right: int) -> torch.Tensor:
@@ -17,11 +18,11 @@ def brute_force(x: torch.Tensor, down: int, right: int) -> torch.Tensor:
     return out
 
 
-def test_every_sample_is_one_of_the_shifts_and_not_all_alike() -> None:
-    torch.manual_seed(0)
-    x = torch.randn(40, 2, 6, 5)
-    moved = shifted(x)
-    reach = range(-REACH, REACH + 1)
+@pytest.mark.parametrize("furthest", [1, REACH])
+def test_every_sample_is_one_of_the_shifts_and_not_all_alike(furthest: int) -> None:
+    x = torch.randn(80, 2, 6, 5)
+    moved = shifted(x, furthest)
+    reach = range(-furthest, furthest + 1)
     found = set()
     for before, after in zip(x, moved, strict=True):
         fits = [
@@ -29,12 +30,32 @@ def test_every_sample_is_one_of_the_shifts_and_not_all_alike() -> None:
         ]
         assert len(fits) == 1
         found.update(fits)
-    assert len(found) > 10
+    assert len(found) > len(reach)
 
 
-def test_rows_of_a_table_stay_as_they_are() -> None:
-    x = torch.randn(4, 7)
+@pytest.mark.parametrize("x", [torch.randn(4, 7), torch.arange(16).reshape(1, 1, 4, 4)], ids=["table", "whole numbers"])
+def test_what_is_no_map_stays_as_it_is(x: torch.Tensor) -> None:
     assert shifted(x) is x
+
+
+def test_a_flipped_picture_is_itself_or_its_mirror_image() -> None:
+    x = torch.randn(60, 3, 4, 5)
+    mirrored = [
+        next(flip for flip, wanted in enumerate((before, before.flip(-1))) if torch.equal(after, wanted))
+        for before, after in zip(x, flipped(x), strict=True)
+    ]
+    assert 15 < sum(mirrored) < 45
+
+
+def test_blanks_replace_a_share_of_the_words_and_never_padding() -> None:
+    tokens = torch.randint(2, 50, (100, 40))
+    tokens[:, 30:] = 0
+    found = blanked(tokens, 0.25, blank=1)
+    assert found.dtype == torch.int64
+    assert torch.equal(found[:, 30:], tokens[:, 30:])
+    changed = found != tokens
+    assert (found[changed] == 1).all()
+    assert 0.2 < changed[:, :30].float().mean() < 0.3
 
 
 def test_the_same_seed_gives_the_same_shifts() -> None:

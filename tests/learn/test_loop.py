@@ -18,9 +18,10 @@ from l0gm_edge.core.progress import Silent
 from l0gm_edge.core.recipe import Recipe
 from l0gm_edge.gates.session import Session
 from l0gm_edge.learn import checkpoint, courses, schedule
+from l0gm_edge.learn.distill import Teacher
 from l0gm_edge.learn.evaluate import logits, routing
 from l0gm_edge.learn.history import History
-from l0gm_edge.learn.loop import Course, Teacher, forget, train
+from l0gm_edge.learn.loop import Course, forget, train
 from l0gm_edge.models.fusion import LateFusion
 
 ROWS = fusion_models.rows()
@@ -73,11 +74,12 @@ def run(
 
 
 @pytest.mark.parametrize("distill", [False, True])
-@pytest.mark.parametrize("gated", [False, True])
+@pytest.mark.parametrize("method", [None, "hard_concrete", "progressive", "one_shot"])
 @pytest.mark.parametrize("stop", [5, 7, 13, 23])
-def test_a_course_cut_short_goes_on_to_the_bit(tmp_path: Path, distill: bool, gated: bool, stop: int) -> None:
+def test_a_course_cut_short_goes_on_to_the_bit(tmp_path: Path, distill: bool, method: str | None, stop: int) -> None:
     """Goes on from within the warm-up, from its end (step 6), from the ramp, and from near the end."""
-    config = fusion_models.recipe(distill=distill, checkpoint_every=3)
+    gated = method is not None
+    config = fusion_models.recipe(distill=distill, checkpoint_every=3, method=method or "hard_concrete")
     whole, history = run(config, tmp_path / "whole", gated=gated)
     with pytest.raises(Stopped):
         run(config, tmp_path / "cut", gated=gated, stop=stop)

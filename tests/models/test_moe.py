@@ -81,7 +81,7 @@ def test_balance_is_known_after_training_passes_only_and_a_copy_forgets_it() -> 
 @pytest.mark.parametrize(("axis", "width"), [("in", 6), ("out", 6)])
 def test_its_parts_have_the_layers_width(axis: str, width: int) -> None:
     moe = built(3, 2)
-    for part in moe.parts(axis):
+    for part, _ in moe.parts(axis):
         layer = moe.get_submodule(part)
         assert (layer.in_features if axis == "in" else layer.out_features) == width
     assert (moe.in_features, moe.out_features) == (6, 6)

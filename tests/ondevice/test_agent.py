@@ -79,6 +79,16 @@ def test_outputs_of_onnx_are_those_of_numpy(tmp_path: Path, rows: int | str) -> 
     np.testing.assert_allclose(answers, tiny_models.linear(ROWS), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["int32", "int64"])
+def test_token_ids_go_in_as_the_type_that_a_model_takes(tmp_path: Path, kind: str) -> None:
+    model = spec(tiny_models.write_lookup(tmp_path / "lookup.onnx", kind))
+    ids = np.array([[0, 2], [1, 1], [2, 0]], np.int64)
+    found = run(tmp_path, {"task": "outputs"}, [model], test={"text": ids})
+    given = np.load(tmp_path / found["models"][0]["outputs"]["test"])
+    assert np.array_equal(given, tiny_models.WEIGHT[ids].reshape(3, 8))
+    assert run(tmp_path, FOOTPRINT, [model])["status"] == "ok"  # made-up rows stay within the table
+
+
 def test_outputs_of_every_set_and_model_come_apart(tmp_path: Path, onnx: Path, tflite: Path) -> None:
     sets = {"validation": {"x": ROWS}, "test": {"x": ROWS[:3] + 1}}
     found = run(tmp_path, {"task": "outputs"}, [spec(onnx), spec(tflite)], **sets)

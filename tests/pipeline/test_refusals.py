@@ -35,9 +35,12 @@ def left(folder: Path) -> list[str]:
     ("options", "words"),
     [
         (["--set", "learn.stepz=3"], ["learn.stepz: unknown key", "did you mean 'steps'?", "tiny.yaml"]),
-        (["--set", "gates.target={parameters: 20}"], ["the target of 20 cannot be reached", "or more"]),
+        (["--set", "gates.target={parameters: 20}"], ["the target of 20 parameters cannot be reached", "or more"]),
         (["--set", "gates.target={active_fraction: 0.01}"], ["cannot be reached", "gates.min_units"]),
-        (["--set", "gates.target={parameters: 9999999}"], ["asks for 9,999,999, but the whole model has", "at most"]),
+        (
+            ["--set", "gates.target={parameters: 9999999}"],
+            ["asks for 9,999,999 parameters, but the whole model has", "at most"],
+        ),
         (["--set", "data.name=adult", "--data-dir", "nowhere"], ["needs adult_train.csv.gz", "data fetch adult"]),
         (["--set", "model.encoders={image: {encoder: image, widths: [8], out: 8}}"], ["found image", "image, table"]),
         (["--set", "model.encoders.image.encoder=tabular"], ["encoder"]),

@@ -108,7 +108,7 @@ RECIPE_CHANGES = {
     "measure.blocks=3": "measure",
     "quantize.calibration_size=8": "quantize compile",
     "quantize.percentile=99": "quantize compile",
-    "prune.round_widths=false": "prune",
+    "prune.round_widths=false": "learn prune",
     "gates.target={active_fraction: 0.4}": "learn prune",
     "gates.min_units=1": "learn prune",
     "learn.lr=0.001": "learn recover",
@@ -133,7 +133,7 @@ def test_a_changed_setting_remakes_the_stages_that_read_it(change: str, direct: 
     [
         ("title: A bench", "title: A bench\nbudgets: {p90_ms: 7}", ""),
         ("title: A bench", "title: A bench\nthreads: 2", "measure"),
-        ("convolution: 4", "convolution: 2", "prune measure"),
+        ("convolution: 4", "convolution: 2", "learn prune measure"),
         ("schemes: [fp32]", "schemes: [fp32, static_int8]", "compile measure"),
     ],
 )

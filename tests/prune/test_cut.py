@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.plan import PrunePlan, Slice
 from l0gm_edge.core.recipe import MoE, Target
-from l0gm_edge.gates.groups import find_sites
+from l0gm_edge.gates.groups import survey
 from l0gm_edge.gates.layout import Layout
+from l0gm_edge.gates.surgery import surgery
 from l0gm_edge.models.moe import MoE as MoELayer
 from l0gm_edge.prune.cut import cut, fold_gates, replay
-from l0gm_edge.prune.plan import slices
 
 
 class Chain(nn.Module):
@@ -36,7 +36,7 @@ class Chain(nn.Module):
 def chain() -> tuple[Chain, Layout, dict[str, Tensor]]:
     torch.manual_seed(0)
     model, example = Chain().eval(), {"x": torch.randn(7, 2, 6, 6)}
-    return model, Layout.of(find_sites(model, example)), example
+    return model, Layout.of(survey(model, example).sites), example
 
 
 def plan_of(model: nn.Module, layout: Layout, open_units: Tensor) -> PrunePlan:
@@ -47,7 +47,7 @@ def plan_of(model: nn.Module, layout: Layout, open_units: Tensor) -> PrunePlan:
         units_requested=None,
         expected_active_fraction=1,
         sites=(),
-        slices=tuple(slices(model, layout, open_units)),
+        **dict(surgery(model, layout, open_units)),
         **dict.fromkeys(counts, 0),
     )
 
@@ -76,7 +76,7 @@ def test_an_experts_gate_scales_its_routing_weight() -> None:
     gates = torch.ones(layout.units)
     experts = next(site for site in layout.sites if site.name == "moe.experts")
     gates[layout.span(experts)] = torch.tensor([0.9, 0.0, 0.3, 0.6])
-    small = cut(model, plan_of(model, layout, gates > 0), layout, gates)
+    small = cut(model, layout, gates)
     hidden = model.face(model.mix(model.conv(example["x"]).relu()).relu().mean((2, 3)))
     odds = torch.exp(model.moe.router(hidden)) * gates[layout.span(experts)]
     kept, index = odds.topk(2)
@@ -92,7 +92,7 @@ def test_a_cut_layer_has_the_sizes_it_says() -> None:
     for site in layout.sites:
         gates[layout.offsets[site.name]] = 0
     before = copy.deepcopy(model.state_dict())
-    small = cut(model, plan_of(model, layout, gates > 0), layout, gates)
+    small = cut(model, layout, gates)
     assert (small.conv.out_channels, small.mix.in_channels, small.mix.out_channels) == (4, 4, 3)
     assert (small.face.in_features, small.face.out_features) == (3, 5)
     for module in small.modules():
@@ -111,8 +111,7 @@ def test_one_expert_left_is_a_dense_layer() -> None:
     gates = torch.ones(layout.units)
     experts = next(site for site in layout.sites if site.name == "moe.experts")
     gates[layout.span(experts)] = torch.tensor([0, 0, 0.7, 0])
-    alive = (gates * torch.cat([gates, torch.ones(1)])[layout.parents()]) > 0
-    small = cut(model, plan_of(model, layout, alive), layout, gates)
+    small = cut(model, layout, gates)
     assert small.moe.router is None
     hidden = model.face(model.mix(model.conv(example["x"]).relu()).relu().mean((2, 3)))
     torch.testing.assert_close(small(**example), model.head(0.7 * model.moe.experts[2](hidden)))
@@ -121,14 +120,14 @@ def test_one_expert_left_is_a_dense_layer() -> None:
 def test_a_model_that_has_just_trained_can_be_cut() -> None:
     model, layout, example = chain()
     model.train()(**example).sum().backward()
-    small = cut(model, plan_of(model, layout, torch.ones(layout.units) > 0), layout, torch.ones(layout.units))
+    small = cut(model, layout, torch.ones(layout.units))
     torch.testing.assert_close(small.eval()(**example), model.eval()(**example))
 
 
 def test_the_wrong_architecture_is_refused() -> None:
     config = fusion_models.recipe()
     model = fusion_models.model(config)
-    layout = Layout.of(find_sites(model, fusion_models.example()))
+    layout = Layout.of(survey(model, fusion_models.example()).sites)
     plan = plan_of(model, layout, torch.ones(layout.units) > 0)
     wider = config.model_copy(update={"model": config.model.model_copy(update={"latent": 24})})
     with pytest.raises(RefusedInput, match=r"has \d+ positions on axis") as refused:

@@ -5,37 +5,27 @@ from __future__ import annotations
 import pytest
 import random_networks
 import torch
+from closed_gates import random_gates
 
 from l0gm_edge.core.plan import PrunePlan
 from l0gm_edge.core.recipe import SiteKind, Target
 from l0gm_edge.gates.attach import Gating
-from l0gm_edge.gates.groups import find_sites
+from l0gm_edge.gates.groups import survey
 from l0gm_edge.gates.layout import Layout
 from l0gm_edge.gates.size import size_model
+from l0gm_edge.gates.surgery import surgery
 from l0gm_edge.prune.cut import cut, replay
-from l0gm_edge.prune.plan import slices
 from l0gm_edge.prune.verify import TOLERANCE, relative_difference
 
 
-def random_gates(layout: Layout, seed: int) -> torch.Tensor:
-    """About 40 % closed, at least one open in every site; open ones anywhere in (0, 1]."""
-    generator = torch.Generator().manual_seed(seed)
-    gates = torch.rand(layout.units, generator=generator) * 0.9 + 0.1
-    gates[torch.rand(layout.units, generator=generator) < 0.4] = 0
-    for site in layout.sites:
-        if not gates[layout.span(site)].any():
-            gates[layout.offsets[site.name]] = 0.7
-    return gates * torch.cat([gates, torch.ones(1)])[layout.parents()].gt(0)
-
-
 def plan_of(model: torch.nn.Module, layout: Layout, gates: torch.Tensor) -> PrunePlan:
-    kept = tuple(slices(model, layout, gates > 0))
+    done = surgery(model, layout, gates > 0)
     zeros = dict.fromkeys(
         ("units_before", "units_after", "parameters_before", "parameters_after", "macs_before", "macs_after"), 0
     )
     return PrunePlan(
         base_sha256="", target=Target(active_fraction=0.6), units_requested=None, expected_active_fraction=1, sites=(),
-        slices=kept, **zeros,
+        **dict(done), **zeros,
     )  # fmt: skip
 
 
@@ -43,11 +33,10 @@ def plan_of(model: torch.nn.Module, layout: Layout, gates: torch.Tensor) -> Prun
 def test_the_cut_network_equals_the_gated_one(seed: int) -> None:
     torch.manual_seed(seed)
     model, example = random_networks.Network(seed).eval(), random_networks.example()
-    layout = Layout.of(find_sites(model, example))
+    layout = Layout.of(survey(model, example).sites)
     gates = random_gates(layout, seed)
-    plan = plan_of(model, layout, gates)
     untouched = {name: value.clone() for name, value in model.state_dict().items()}
-    small = cut(model, plan, layout, gates)
+    small = cut(model, layout, gates)
     gating = Gating(model, layout, lambda training: gates)
     inputs = random_networks.example(16)
 
@@ -58,7 +47,7 @@ def test_the_cut_network_equals_the_gated_one(seed: int) -> None:
     )
     if not alone:  # a router that has one expert left is removed as well, which the size model does not foresee
         assert sum(p.numel() for p in small.parameters()) == round(float(size.parameters(gates > 0)))
-        layout_small = Layout.of(find_sites(small, example))
+        layout_small = Layout.of(survey(small, example).sites)
         whole = size_model(small, layout_small, example).macs(torch.ones(layout_small.units))
         assert round(float(whole)) == round(float(size.macs(gates > 0)))
     gating.remove()
@@ -68,10 +57,10 @@ def test_the_cut_network_equals_the_gated_one(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_plan_replayed_on_the_architecture_takes_the_cut_weights(seed: int) -> None:
     model, example = random_networks.Network(seed).eval(), random_networks.example()
-    layout = Layout.of(find_sites(model, example))
+    layout = Layout.of(survey(model, example).sites)
     gates = random_gates(layout, seed)
     plan = plan_of(model, layout, gates)
-    small = cut(model, plan, layout, gates)
+    small = cut(model, layout, gates)
 
     torch.manual_seed(seed + 1)
     rebuilt = replay(random_networks.Network(seed), PrunePlan.model_validate_json(plan.model_dump_json())).eval()

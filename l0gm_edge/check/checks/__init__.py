@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, cast
 
 from l0gm_edge.core import plugins
-from l0gm_edge.core.evidence import Evidence
+from l0gm_edge.core.evidence import Evidence, Readings
 from l0gm_edge.core.verdict import Verdict
 
 
@@ -16,6 +16,13 @@ class CheckPlugin(Protocol):
         """Verdicts on each compressed artifact it speaks of, or on the run (their `artifact` is null)."""
 
 
+class ReadingsCheck(Protocol):
+    """A check that needs no recipe: what the device returned is enough."""
+
+    def check(self, evidence: Readings) -> tuple[Verdict, ...]:
+        """Verdicts on each artifact it speaks of."""
+
+
 def names() -> tuple[str, ...]:
     """Every check, sorted."""
     return plugins.names(__name__)
@@ -24,3 +31,8 @@ def names() -> tuple[str, ...]:
 def plugin(name: str) -> CheckPlugin:
     """The check of this name. Raises RecipeError when there is none."""
     return cast(CheckPlugin, plugins.load(__name__, name))
+
+
+def on_readings(name: str) -> ReadingsCheck:
+    """The check of this name, which must be one that needs no recipe. Raises RecipeError when there is none."""
+    return cast(ReadingsCheck, plugins.load(__name__, name))

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from l0gm_edge.check.limits import value_status
 from l0gm_edge.core.evidence import Evidence
+from l0gm_edge.core.plan import PrunePlan
+from l0gm_edge.core.recipe import Target
 from l0gm_edge.core.verdict import Status, Verdict
 
 
 def check(evidence: Evidence) -> tuple[Verdict, ...]:
-    """Verdicts on the run: units or parameters as requested, and the recipe's limit on parameters if it has one."""
+    """Verdicts on the run: what was requested, unless that is a latency, and the recipe's limit on parameters if it
+    has one."""
     limit = evidence.recipe.checks.max_parameter_fraction
-    goal = _units(evidence) if evidence.plan.target.active_fraction is not None else _parameters(evidence)
-    return (goal,) if limit is None else (goal, _parameter_fraction(evidence, limit))
+    goals = () if evidence.plan.target.asks_for_latency else (_realised(evidence.plan),)
+    return goals if limit is None else (*goals, _parameter_fraction(evidence, limit))
 
 
-def _units(evidence: Evidence) -> Verdict:
-    plan = evidence.plan
+def _realised(plan: PrunePlan) -> Verdict:
+    match plan.target:
+        case Target(units=int()) | Target(active_fraction=float()):
+            return _units(plan)
+        case Target(macs=asked, mac_fraction=fraction) if asked or fraction:
+            return _at_most("MACs", plan.macs_after, plan.macs_before, asked, fraction)
+        case Target(parameters=asked, parameter_fraction=fraction):
+            return _at_most("parameters", plan.parameters_after, plan.parameters_before, asked, fraction)
+    raise AssertionError(plan.target)
+
+
+def _units(plan: PrunePlan) -> Verdict:
     requested, realised = plan.units_requested, plan.units_after
     return Verdict(
         check="realised_counts",
@@ -28,19 +41,16 @@ def _units(evidence: Evidence) -> Verdict:
     )
 
 
-def _parameters(evidence: Evidence) -> Verdict:
-    plan = evidence.plan
-    target = plan.target
-    requested = target.parameters or (target.parameter_fraction or 0) * plan.parameters_before
+def _at_most(unit: str, after: int, before: int, asked: int | None, fraction: float | None) -> Verdict:
+    requested = asked or (fraction or 0) * before
     return Verdict(
         check="realised_counts",
         artifact=None,
-        status=value_status(plan.parameters_after, requested),
-        value=plan.parameters_after,
+        status=value_status(after, requested),
+        value=after,
         limit=requested,
-        unit="parameters",
-        reason=f"{plan.parameters_after:,} of {plan.parameters_before:,} parameters are left where at most "
-        f"{requested:,.0f} were requested",
+        unit=unit,
+        reason=f"{after:,} of {before:,} {unit} are left where at most {requested:,.0f} were requested",
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from l0gm_edge.check.limits import not_measured, on_estimate
 from l0gm_edge.check.steady import unsteady
 from l0gm_edge.core.artifact import Role
-from l0gm_edge.core.evidence import Evidence, Measured
+from l0gm_edge.core.evidence import Measured, Readings
 from l0gm_edge.core.latency import Estimate, block_percentile
 from l0gm_edge.core.verdict import Verdict
 
 
-def check(evidence: Evidence) -> tuple[Verdict, ...]:
+def check(evidence: Readings) -> tuple[Verdict, ...]:
     """A verdict per compressed artifact and budgeted percentile; INCONCLUSIVE when the machine was not steady."""
     budgets = (("p50", 50, evidence.hardware.budgets.p50_ms), ("p90", 90, evidence.hardware.budgets.p90_ms))
     return tuple(
@@ -21,7 +21,7 @@ def check(evidence: Evidence) -> tuple[Verdict, ...]:
     )
 
 
-def _percentile(evidence: Evidence, one: Measured, name: str, q: float, limit_ms: float) -> Verdict:
+def _percentile(evidence: Readings, one: Measured, name: str, q: float, limit_ms: float) -> Verdict:
     disturbance = unsteady(one.measurement, evidence.hardware)
     if disturbance:
         return not_measured(f"latency_{name}", one.measurement, limit_ms, "ms", disturbance)

@@ -10,7 +10,7 @@ from collections import Counter
 
 from l0gm_edge.check.limits import not_measured
 from l0gm_edge.core.artifact import Role
-from l0gm_edge.core.evidence import BASE_SCHEME, Evidence, Measured, side_by_side
+from l0gm_edge.core.evidence import BASE_SCHEME, Measured, Readings, side_by_side
 from l0gm_edge.core.latency import Estimate
 from l0gm_edge.core.measurement import Measurement
 from l0gm_edge.core.verdict import Status, Verdict
@@ -20,7 +20,7 @@ NAMED_OPS = 3
 LEAST_SHARE = 0.05
 
 
-def check(evidence: Evidence) -> tuple[Verdict, ...]:
+def check(evidence: Readings) -> tuple[Verdict, ...]:
     """A verdict per compressed artifact that is not fp32 itself."""
     quantized = (one for one in evidence.of_role(Role.COMPRESSED) if one.artifact.scheme != BASE_SCHEME)
     return tuple(_verdict(one, evidence.float_twin(one)) for one in quantized)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from l0gm_edge.core.artifact import Role
-from l0gm_edge.core.evidence import Evidence, Measured
+from l0gm_edge.core.evidence import Measured, Readings
 from l0gm_edge.core.verdict import Status, Verdict
 
 
-def check(evidence: Evidence) -> tuple[Verdict, ...]:
+def check(evidence: Readings) -> tuple[Verdict, ...]:
     """A verdict per compressed artifact."""
     return tuple(_verdict(one) for one in evidence.of_role(Role.COMPRESSED))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from l0gm_edge.check.limits import finite
-from l0gm_edge.core.evidence import Evidence, Logits, Measured
+from l0gm_edge.core.evidence import Logits, Measured, Readings
 from l0gm_edge.core.verdict import Status, Verdict
 
 MAX_DIFFERENCE = {"fp32": 1e-4, "fp16": 1e-2}
@@ -43,12 +43,12 @@ def distance(outputs: Logits, reference: Logits) -> Distance:
     )
 
 
-def check(evidence: Evidence) -> tuple[Verdict, ...]:
+def check(evidence: Readings) -> tuple[Verdict, ...]:
     """A verdict per artifact, dense ones included, since the others are compared with them."""
     return tuple(_verdict(evidence, one) for one in evidence.models)
 
 
-def _verdict(evidence: Evidence, one: Measured) -> Verdict:
+def _verdict(evidence: Readings, one: Measured) -> Verdict:
     found = distance(one.outputs["test"], evidence.reference[one.artifact.role]["test"])
     largest = MAX_DIFFERENCE.get(one.artifact.scheme)
     by_value = largest is not None

@@ -6,13 +6,13 @@ from statistics import median
 
 from l0gm_edge.check.limits import on_estimate, on_value
 from l0gm_edge.core.artifact import Role
-from l0gm_edge.core.evidence import Evidence, Measured
+from l0gm_edge.core.evidence import Measured, Readings
 from l0gm_edge.core.hardware import Budgets
 from l0gm_edge.core.latency import Estimate
 from l0gm_edge.core.verdict import Verdict
 
 
-def check(evidence: Evidence) -> tuple[Verdict, ...]:
+def check(evidence: Readings) -> tuple[Verdict, ...]:
     """A verdict per compressed artifact and budget that is set."""
     budgets = evidence.hardware.budgets
     return tuple(verdict for one in evidence.of_role(Role.COMPRESSED) for verdict in _verdicts(one, budgets))

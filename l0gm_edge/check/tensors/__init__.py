@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l0gm_edge.core import plugins
+from l0gm_edge.core.dataset import Values
 
 Floats = NDArray[np.float32]
 
@@ -24,7 +25,7 @@ class Tensor(NamedTuple):
 class TensorReader(Protocol):
     """What a file of this folder defines."""
 
-    def tensors(self, model: Path, inputs: Mapping[str, Floats]) -> dict[str, Tensor]:
+    def tensors(self, model: Path, inputs: Mapping[str, Values]) -> dict[str, Tensor]:
         """Every float or quantized tensor by name, in the order of computing; `inputs[name]` is (n, *shape)."""
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from l0gm_edge.check.tensors import Floats, Tensor
+from l0gm_edge.check.tensors import Tensor
+from l0gm_edge.core.dataset import Values
 
 
-def tensors(model: Path, inputs: Mapping[str, Floats]) -> dict[str, Tensor]:
+def tensors(model: Path, inputs: Mapping[str, Values]) -> dict[str, Tensor]:
     """As `TensorReader.tensors`; a layer's name is its node's, or else its operator's."""
     import onnx
     import onnxruntime

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from l0gm_edge.check.tensors import Floats, Tensor
+from l0gm_edge.core.dataset import Values
 
 
-def tensors(model: Path, inputs: Mapping[str, Floats]) -> dict[str, Tensor]:
+def tensors(model: Path, inputs: Mapping[str, Values]) -> dict[str, Tensor]:
     """As `TensorReader.tensors`; a layer's name is its tensor's, without the number that keeps it unique."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -22,10 +24,13 @@ def tensors(model: Path, inputs: Mapping[str, Floats]) -> dict[str, Tensor]:
     )
     interpreter.allocate_tensors()
     run = interpreter.get_signature_runner()
-    details = [one for one in interpreter.get_tensor_details() if one["name"] and one["dtype"] in (np.float32, np.int8)]
+    kinds = {name: one["dtype"] for name, one in run.get_input_details().items()}  # token ids become int32
+    everything = interpreter.get_tensor_details()
+    named = Counter(one["name"] for one in everything)  # ours are unique; a kernel's scratch tensors share a name
+    details = [one for one in everything if named[one["name"]] == 1 and one["dtype"] in (np.float32, np.int8)]
     found: dict[str, list[Floats]] = {detail["name"]: [] for detail in details}
     for i in range(len(next(iter(inputs.values())))):
-        run(**{name: values[i : i + 1] for name, values in inputs.items()})
+        run(**{name: values[i : i + 1].astype(kinds[name], copy=False) for name, values in inputs.items()})
         for detail in details:
             found[detail["name"]].append(_floats(interpreter.get_tensor(detail["index"]), detail))
     return {name: Tensor(name.split("#")[0], np.stack(rows)) for name, rows in found.items()}

@@ -24,11 +24,19 @@ BY_PARAMETERS = {"target": Target(parameters=200), "units_requested": None}
         (BY_PARAMETERS | {"parameters_after": 201}, Status.FAIL),
         ({"target": Target(parameter_fraction=0.2), "units_requested": None}, Status.PASS),
         ({"target": Target(parameter_fraction=0.19), "units_requested": None}, Status.FAIL),
+        ({"target": Target(units=2)}, Status.PASS),
+        ({"target": Target(macs=180), "units_requested": None}, Status.PASS),
+        ({"target": Target(mac_fraction=0.19), "units_requested": None}, Status.FAIL),
     ],
 )
 def test_realised_is_what_was_requested(changes: dict[str, Any], status: Status) -> None:
     verdict = check(evidence(plan=plan(**changes)))[0]
     assert (verdict.check, verdict.artifact, verdict.status) == ("realised_counts", None, status)
+
+
+def test_a_latency_is_nothing_to_count() -> None:
+    by_latency = plan(target=Target(p50_ms=1), units_requested=None)
+    assert [one.check for one in check(evidence(plan=by_latency))] == ["parameter_fraction"]
 
 
 def test_the_recipe_limits_the_parameters_left() -> None:

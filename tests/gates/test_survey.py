@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +12,10 @@ from torch import Tensor, nn
 
 from l0gm_edge.core.errors import ExportFailed
 from l0gm_edge.core.recipe import SiteKind
-from l0gm_edge.gates.groups import find_sites
+from l0gm_edge.gates.groups import survey
+from l0gm_edge.gates.inputs import Example
+from l0gm_edge.gates.layout import Layout
+from l0gm_edge.gates.surgery import shrink
 
 Body = Callable[[nn.ModuleDict, Tensor], Tensor]
 
@@ -39,7 +43,7 @@ def conv(before: int, after: int, **more: int) -> nn.Conv2d:
 
 def sites(net: nn.Module, x: Tensor | None = None) -> dict[str, int]:
     """Width of each site by name, without the prefix of the layer dictionary."""
-    found = find_sites(net, {"x": torch.randn(2, 8) if x is None else x})
+    found = survey(net, {"x": torch.randn(2, 8) if x is None else x}).sites
     return {site.name.removeprefix("layers."): site.width for site in found}
 
 
@@ -142,7 +146,43 @@ JOINS: dict[str, tuple[Body, dict[str, nn.Module], Tensor, dict[str, int]]] = {
         lambda m, x: m.head(m.b(m.grouped(m.a(x))).mean((2, 3))),
         images | {"grouped": conv(8, 8, groups=2)},
         PICTURE,
-        {"b": 8},
+        {"a": 2, "b": 8},
+    ),
+    "a depthwise convolution that multiplies channels": (
+        lambda m, x: m.head(m.b(m.deep(m.a(x))).mean((2, 3))),
+        images | {"deep": conv(8, 16, groups=8), "b": conv(16, 8)},
+        PICTURE,
+        {"a": 8, "b": 8},
+    ),
+    "group norm": (
+        lambda m, x: m.head(m.norm(m.a(x)).mean((2, 3))),
+        images | {"norm": nn.GroupNorm(4, 8)},
+        PICTURE,
+        {"a": 4},
+    ),
+    "group norm over everything": (
+        lambda m, x: m.head(m.norm(m.a(x)).mean((2, 3))),
+        images | {"norm": nn.GroupNorm(1, 8)},
+        PICTURE,
+        {"a": 8},
+    ),
+    "padding": (
+        lambda m, x: m.head(m.b(F.pad(m.a(x), (1, 0, 2, 1))).mean((2, 3))),
+        images,
+        PICTURE,
+        {"a": 8, "b": 8},
+    ),
+    "pixel shuffle": (
+        lambda m, x: m.b(F.pixel_shuffle(m.a(x), 2)).mean((2, 3)),
+        {"a": conv(3, 16), "b": conv(4, 8)},
+        PICTURE,
+        {},
+    ),
+    "a gated linear unit": (
+        lambda m, x: m.c(F.glu(m.a(x))),
+        {"a": lin(8, 12), "c": lin(6, 3)},
+        torch.randn(2, 8),
+        {"a": 6},
     ),
     "layer norm": (lambda m, x: m.c(m.norm(m.a(x))), abc | {"norm": nn.LayerNorm(8)}, TOKENS, {"a": 8}),
     "tokens joined by two layers": (
@@ -212,11 +252,18 @@ def test_what_is_written_into_a_buffer_stays(body: Body) -> None:
     assert sites(Net(body, a=lin(8, 8), c=lin(8, 3))) == {}
 
 
-def test_a_parameter_that_is_added_keeps_every_unit() -> None:
-    net = Net(lambda m, x: m.c(m.a(x)), a=lin(8, 8), c=lin(8, 3))
-    assert sites(net) == {"a": 8}
-    net.body = lambda m, x: m.c(m.a(x) + net.offset)
-    assert sites(net) == {}
+def test_a_bare_parameter_between_layers_is_cut_along() -> None:
+    net = Net(lambda m, x: m.c(m.a(x) + net.offset), a=lin(8, 8), c=lin(8, 3))
+    (site,) = survey(net, torch.randn(2, 8)).sites
+    (carried,) = (member for member in site.members if member.module == "offset")
+    assert (carried.axis, carried.positions, carried.units) == ("0", tuple(range(8)), tuple(range(8)))
+
+
+def test_a_bare_parameter_used_as_a_weight_keeps_every_unit() -> None:
+    net = Net(lambda m, x: m.c(m.a(x) @ net.offset.diag()), a=lin(8, 8), c=lin(8, 3))
+    found = survey(net, torch.randn(2, 8))
+    assert found.sites == ()
+    assert {one.module: one.reason for one in found.skipped}["layers.a"] == "passes through matmul in the model itself"
 
 
 def test_an_embedding_is_cut_along_its_dimension() -> None:
@@ -224,14 +271,51 @@ def test_an_embedding_is_cut_along_its_dimension() -> None:
     assert sites(net, torch.randint(11, (2, 5))) == {"e": 6}
 
 
-@pytest.mark.parametrize("tie", ["parameter", "function"])
-def test_a_tied_embedding_stays_whole(tie: str) -> None:
+def test_a_tied_embedding_is_cut_with_what_it_is_tied_to_and_its_gates_are_hard() -> None:
     net = Net(lambda m, x: m.head(m.b(m.a(m.e(x)))), e=nn.Embedding(11, 6), a=lin(6, 8), b=lin(8, 6), head=lin(6, 11))
-    if tie == "parameter":
-        net.layers.head.weight = net.layers.e.weight
-    else:
-        net.body = lambda m, x: F.linear(m.b(m.a(m.e(x))), m.e.weight)
-    assert sites(net, torch.randint(11, (2, 5))) == {"a": 8}
+    net.layers.head.weight = net.layers.e.weight
+    found = survey(net, torch.randint(11, (2, 5)))
+    assert {site.name: (site.width, site.hard) for site in found.sites} == {
+        "layers.e": (6, True),
+        "layers.a": (8, False),
+    }
+    small = copy.deepcopy(net)
+    layout = Layout.of(found.sites)
+    kept = torch.ones(layout.units)
+    kept[layout.offsets["layers.e"]] = 0
+    shrink(small, layout, kept)
+    assert small.layers.head.weight is small.layers.e.weight
+    assert small.layers.e.weight.shape == (11, 5)
+
+
+def test_an_embedding_used_as_a_weight_by_hand_stays_whole() -> None:
+    net = Net(lambda m, x: F.linear(m.b(m.a(m.e(x))), m.e.weight), e=nn.Embedding(11, 6), a=lin(6, 8), b=lin(8, 6))
+    found = survey(net, torch.randint(11, (2, 5)))
+    assert [site.name for site in found.sites] == ["layers.a"]
+
+
+def test_what_stays_is_listed_with_the_reason() -> None:
+    net = Net(lambda m, x: m.c(m.b(m.a(x)).cumsum(-1)) + 0 * m.d(x).sum().item(), **abc, d=lin(8, 4))
+    told = {
+        one.module.removeprefix("layers."): (one.width, one.reason) for one in survey(net, torch.randn(2, 8)).skipped
+    }
+    assert told == {
+        "b": (8, "passes through cumsum in the model itself"),
+        "c": (3, "reaches the model's output"),
+        "d": (4, "passes through sum in the model itself"),
+    }
+
+
+def test_code_that_fails_without_a_unit_is_the_reason() -> None:
+    net = Net(lambda m, x: m.c(m.a(x).view(2, 4, 2).flatten(1)), **abc)
+    told = {one.module: one.reason for one in survey(net, torch.randn(2, 8)).skipped}
+    assert told["layers.a"].startswith("its code fails without a unit: RuntimeError: shape '[2, 4, 2]' is invalid")
+
+
+@pytest.mark.parametrize("example", [torch.randn(2, 8), (torch.randn(2, 8),), {"x": torch.randn(2, 8)}])
+def test_example_inputs_come_in_any_form(example: Example) -> None:
+    net = Net(lambda m, x: {"out": [m.c(m.b(m.a(x)))]}, **abc)
+    assert [site.name for site in survey(net, example).sites] == ["layers.a", "layers.b"]
 
 
 def test_kinds_tell_what_the_units_are() -> None:
@@ -239,7 +323,7 @@ def test_kinds_tell_what_the_units_are() -> None:
         lambda m, x: m.head(m.up(m.face(m.a(x).mean((2, 3))).relu()).relu()),
         a=conv(3, 8), face=lin(8, 6), up=lin(6, 5), head=lin(5, 2),
     )  # fmt: skip
-    found = find_sites(net, {"x": PICTURE}, interfaces={"layers.face"})
+    found = survey(net, {"x": PICTURE}, interfaces={"layers.face"}).sites
     assert [site.kind for site in found] == [SiteKind.CHANNELS, SiteKind.INTERFACE, SiteKind.HIDDEN]
 
 

@@ -1,0 +1,266 @@
+"""The arms of pruning_peers.py: ways to come from a dense network, or from none, to one of so many
+multiply-accumulates. Every arm sees the same batches, in the same order, under the same learning rate over its budget.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pruning_tasks import Task, take
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from l0gm_edge.core.dataset import Dataset, Split
+from l0gm_edge.core.recipe import Gates, SiteKind, Target
+from l0gm_edge.gates.evaluation import evaluating
+from l0gm_edge.gates.session import Session
+from l0gm_edge.learn import schedule
+from l0gm_edge.prune.prune import prune
+
+MULTIPLE = 4
+WIDTHS = dict.fromkeys((SiteKind.CHANNELS, SiteKind.HIDDEN, SiteKind.WIDTH, SiteKind.INTERFACE), MULTIPLE)
+SCORING = 10
+"""Batches that peers' scores are gathered over."""
+MOST = 0.75
+"""Share of a layer that peers may remove: a narrow one rounded down to nothing would be left whole."""
+DENSE_SHARE = 0.4
+"""Share of the compute that peers spend on the dense network where compute is what is equal."""
+GATED = {"steps": (0.25, 0.35), "compute": (0.04, 0.32)}
+"""Shares of the budget before gates begin, and with them."""
+
+
+@dataclass
+class Trainer:
+    """One network on its way; `spent` of `budget`, counted in steps or in the dense network's steps (`by`)."""
+
+    task: Task
+    data: Dataset
+    model: nn.Module
+    seed: int
+    budget: float
+    by: str
+    dense_macs: float
+    spent: float = 0.0
+    done: int = 0
+
+    def __post_init__(self) -> None:
+        self.adopt(self.model)
+
+    def adopt(self, model: nn.Module) -> None:
+        """Go on with this network and a fresh optimiser."""
+        self.model = model
+        self.optimizer = torch.optim.AdamW(model.parameters(), self.task.lr, weight_decay=self.task.weight_decay)
+        self.weigh()
+
+    def weigh(self) -> None:
+        """Count what a step costs from now on."""
+        self.price = 1.0 if self.by == "steps" else macs(self.model, example(self.data)) / self.dense_macs
+
+    def step(self, session: Session | None = None) -> None:
+        """One step of training."""
+        torch.manual_seed(1_000_003 * self.seed + self.done)
+        rows = torch.randint(len(self.data.train), (self.task.batch_size,))
+        inputs, labels = take(self.data.train, rows)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.task.lr * schedule.cosine(math.floor(self.spent), math.ceil(self.budget))
+        self.model.train()
+        loss = F.cross_entropy(self.model(**self.task.augment(inputs)), labels)
+        self.optimizer.zero_grad()
+        (loss if session is None else loss + session.penalty()).backward()
+        self.optimizer.step()
+        if session is not None:
+            before = session.layout
+            session.step(self.optimizer)
+            if session.layout is not before:
+                self.weigh()
+        self.spent += self.price
+        self.done += 1
+
+    def until(self, share: float, session: Session | None = None) -> None:
+        """Train until this share of the budget is spent."""
+        while self.spent < share * self.budget:
+            self.step(session)
+
+
+Arm = Callable[[Trainer, float], Iterator[None]]
+"""Trains within the trainer's budget to a fraction of the dense network's cost; stops once, right after the cut."""
+
+
+def ours(method: str, **settings: Any) -> Arm:
+    """Gates of this method."""
+
+    def arm(trainer: Trainer, fraction: float) -> Iterator[None]:
+        before, during = GATED[trainer.by]
+        gates = Gates(method=method, target=Target(mac_fraction=fraction), min_units=MULTIPLE, **settings)
+        session = Session(trainer.model, example(trainer.data), gates, WIDTHS)
+        trainer.until(before, session)
+        cheaper = 1.0 if trainer.by == "steps" or method == "hard_concrete" else 0.6 + 0.2 * fraction
+        steps = max(8, round(during * trainer.budget / cheaper)) if method != "one_shot" else 1
+        session.begin(steps)
+        for _ in range(steps):
+            trainer.step(session)
+        if session.layout.units == int(session.choose().sum()) and method != "hard_concrete":
+            session.close()  # cut while it learned: what is left is the small network, with its optimiser's state
+        else:
+            pruned = prune(trainer.model, session, example(trainer.data), "", trainer.seed)
+            trainer.adopt(pruned.model)
+        trainer.weigh()
+        yield
+        trainer.until(1.0)
+
+    return arm
+
+
+def peer(importance: str, *, everywhere: bool) -> Arm:
+    """Torch-Pruning's scores, over all layers together (`everywhere`) or the same share of each."""
+
+    def arm(trainer: Trainer, fraction: float) -> Iterator[None]:
+        if trainer.by == "compute":
+            trainer.until(DENSE_SHARE)
+        trainer.adopt(torch_pruning(trainer, importance, fraction, everywhere=everywhere))
+        yield
+        trainer.until(1.0)
+
+    return arm
+
+
+def thin(trainer: Trainer, fraction: float) -> Iterator[None]:
+    """A network whose layers all have the same share of their width, from scratch; the whole budget is its own."""
+    if trainer.by == "steps":
+        trainer.budget += trainer.task.steps
+    small = uniform(trainer, fraction)
+    torch.manual_seed(trainer.seed)
+    for module in small.modules():
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+    trainer.adopt(small)
+    yield
+    trainer.until(1.0)
+
+
+ARMS: dict[str, Arm] = {
+    "progressive": ours("progressive"),
+    "hard_concrete": ours("hard_concrete"),
+    "one_shot": ours("one_shot"),
+    "magnitude": peer("MagnitudeImportance", everywhere=True),
+    "magnitude, local": peer("MagnitudeImportance", everywhere=False),
+    "taylor": peer("TaylorImportance", everywhere=True),
+    "taylor, local": peer("TaylorImportance", everywhere=False),
+    "bn_scale": peer("BNScaleImportance", everywhere=True),
+    "bn_scale, local": peer("BNScaleImportance", everywhere=False),
+    "group_norm": peer("GroupMagnitudeImportance", everywhere=True),
+    "group_norm, local": peer("GroupMagnitudeImportance", everywhere=False),
+    "random": peer("RandomImportance", everywhere=False),
+    "thin": thin,
+}
+
+
+def torch_pruning(trainer: Trainer, importance: str, fraction: float, *, everywhere: bool) -> nn.Module:
+    """A copy cut by Torch-Pruning to at most this fraction of the cost: the least share of channels that is enough."""
+    import torch_pruning as tp
+
+    inputs = example(trainer.data)
+    scored = copy.deepcopy(trainer.model)
+    classifier = [one for one in scored.modules() if isinstance(one, nn.Linear)][-1]
+    classifier.is_classifier = True
+    score(trainer, scored)
+    low, high, found = 0.0, 1.0, None
+    for _ in range(8):
+        middle = (low + high) / 2
+        trial = copied(scored)
+        kept = [one for one in trial.modules() if getattr(one, "is_classifier", False)]
+        torch.manual_seed(trainer.seed)
+        tp.pruner.MetaPruner(
+            trial,
+            inputs,
+            importance=getattr(tp.importance, importance)(),
+            global_pruning=everywhere,
+            pruning_ratio=middle,
+            max_pruning_ratio=MOST,
+            round_to=MULTIPLE,
+            ignored_layers=kept,
+        ).step()
+        if macs(trial, inputs) <= fraction * trainer.dense_macs:
+            high, found = middle, trial
+        else:
+            low = middle
+    if found is None:
+        raise RuntimeError(f"{importance} cannot reach {fraction}")
+    found.zero_grad()
+    return found
+
+
+def score(trainer: Trainer, model: nn.Module) -> None:
+    """Leave the mean gradient of some batches in the parameters, which Taylor scores read."""
+    model.eval().zero_grad()
+    generator = torch.Generator().manual_seed(trainer.seed)
+    for _ in range(SCORING):
+        rows = torch.randint(len(trainer.data.train), (trainer.task.batch_size,), generator=generator)
+        inputs, labels = take(trainer.data.train, rows)
+        (F.cross_entropy(model(**inputs), labels) / SCORING).backward()
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """A copy with its gradients."""
+    made = copy.deepcopy(model)
+    for ours_, theirs in zip(made.parameters(), model.parameters(), strict=True):
+        ours_.grad = None if theirs.grad is None else theirs.grad.clone()
+    return made
+
+
+def uniform(trainer: Trainer, fraction: float) -> nn.Module:
+    """The network cut to the same share of every layer, at most this fraction of the cost."""
+    gates = Gates(target=Target(mac_fraction=fraction), min_units=MULTIPLE)
+    model = copy.deepcopy(trainer.model)
+    session = Session(model, example(trainer.data), gates, WIDTHS)
+    layout, best = session.layout, None
+    for share in torch.linspace(0, 1, 101).tolist():
+        kept = torch.zeros(layout.units, dtype=torch.bool)
+        for site in layout.sites:
+            width = max(MULTIPLE, round(share * site.width / MULTIPLE) * MULTIPLE)
+            kept[layout.offsets[site.name] :][: min(width, site.width)] = True
+            if site.kind is SiteKind.BLOCKS:
+                kept[layout.span(site)] = True
+        if session.budget.count(kept) <= session.budget.limit:
+            best = kept
+    assert best is not None
+    return prune(model, session, example(trainer.data), "", trainer.seed, best).model
+
+
+def example(data: Dataset) -> dict[str, Tensor]:
+    """Two rows."""
+    return take(data.train, torch.arange(2))[0]
+
+
+def macs(model: nn.Module, inputs: dict[str, Tensor]) -> float:
+    """Multiply-accumulates of one sample."""
+    counter = FlopCounterMode(display=False)
+    with evaluating(model), counter:
+        model(**inputs)
+    return counter.get_total_flops() / 2 / len(next(iter(inputs.values())))
+
+
+@torch.no_grad()
+def logits(model: nn.Module, split: Split) -> Tensor:
+    """What a network says of a split: (n, classes)."""
+    with evaluating(model):
+        parts = [model(**take(split, rows)[0]) for rows in torch.arange(len(split)).split(500)]
+    return torch.cat(parts)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """The same arithmetic whatever else runs."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
