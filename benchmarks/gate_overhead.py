@@ -28,7 +28,7 @@ from l0gm_edge.gates.session import Session
 from l0gm_edge.models import fusion
 
 METHODS = ("hard_concrete", "progressive", "one_shot")
-WARM_UP, ROUNDS = 2, 12
+WARM_UP, ROUNDS = 2, 40
 SLOWEST, LARGEST = 1.10, 1.05
 WIDTHS = {SiteKind.CHANNELS: 4}
 Made = tuple[nn.Module, dict[str, Tensor], tuple[str, ...]]

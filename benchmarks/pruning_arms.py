@@ -32,7 +32,7 @@ MOST = 0.75
 """Share of a layer that peers may remove: a narrow one rounded down to nothing would be left whole."""
 DENSE_SHARE = 0.4
 """Share of the compute that peers spend on the dense network where compute is what is equal."""
-GATED = {"steps": (0.25, 0.35), "compute": (0.04, 0.32)}
+GATED = {"steps": (0.05, 0.25), "compute": (0.04, 0.32)}
 """Shares of the budget before gates begin, and with them."""
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group("hardware")
 def command() -> None:
-    """List and show hardware profiles, and measure what a model's widths cost on a device."""
+    """Hardware profiles, and what a model's widths cost on one."""
 
 
 @command.command("list")

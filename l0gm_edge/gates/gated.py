@@ -71,7 +71,8 @@ class _Blend(torch.autograd.Function):
     def forward(ctx: Any, before: Tensor, after: Tensor, gate: Tensor) -> Tensor:
         """Blend two tensors of a shape."""
         out = torch.lerp(before, after, gate)
-        ctx.is_given = not gate.is_cuda and float(gate) > 0.5  # to ask a GPU would be to wait for it
+        asked = not gate.is_cuda and not torch.compiler.is_compiling()  # to ask a GPU would be to wait for it
+        ctx.is_given = asked and float(gate) > 0.5
         ctx.save_for_backward(before, out if ctx.is_given else after, gate)
         return out
 

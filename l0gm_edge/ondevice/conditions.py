@@ -51,13 +51,16 @@ def machine() -> dict[str, str]:
 
 def runtimes() -> dict[str, str]:
     """Versions of the runtimes that this Python has."""
-    found = {}
-    for package in RUNTIMES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    versions = {package: _version(package) for package in RUNTIMES}
+    return {package: version for package, version in versions.items() if version}
+
+
+def _version(package: str) -> str:
+    """The version installed; empty where there is none."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def conditions() -> dict[str, Any]:

@@ -57,7 +57,9 @@ def test_an_error_of_ours_ends_with_its_status(
 def test_the_statuses_are_those_of_the_tree() -> None:
     refused = {kind for kind in KINDS if issubclass(kind, errors.RefusedInput)}
     assert {kind.exit_status for kind in refused} == {2}
-    assert {kind.exit_status for kind in set(KINDS) - refused} == {4}
+    failed = {kind for kind in KINDS if issubclass(kind, errors.ToolFailed)}
+    assert {kind.exit_status for kind in failed} == {4}
+    assert {kind: kind.exit_status for kind in set(KINDS) - refused - failed} == {errors.NotQuiet: 3}
 
 
 def test_a_missing_extra_says_which_to_install() -> None:
