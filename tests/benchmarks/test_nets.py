@@ -21,13 +21,14 @@ RUNTIMES = ("onnxruntime", "tflite")
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_learns_two_samples_by_heart(name: str) -> None:
-    model, example = NETWORKS[name]
+    torch.manual_seed(0)
+    model, example = dense.networks()[name]
     model.train()
-    inputs = {key: torch.cat([values, values.flip(-1)]) for key, values in example.items()}
+    inputs = {key: torch.cat([values, _another(values)]) for key, values in example.items()}
     labels = torch.tensor([0, 1])
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     losses = []
-    for _ in range(12):
+    for _ in range(20):
         loss = functional.cross_entropy(model(**inputs), labels)
         optimizer.zero_grad()
         loss.backward()
@@ -35,7 +36,14 @@ def test_a_network_learns_two_samples_by_heart(name: str) -> None:
         losses.append(loss.item())
     assert all(parameter.grad is not None for parameter in model.parameters())
     assert np.isfinite(losses).all()
-    assert name == "bag of embeddings" or losses[-1] < losses[0]  # a bag sees no order, so no difference either
+    assert losses[-1] < losses[0] / 2
+
+
+def _another(values: Tensor) -> Tensor:
+    """Values of the same shape and type, drawn anew."""
+    if values.is_floating_point():
+        return torch.randn_like(values)
+    return torch.randint_like(values, 1, int(values.max()) + 1)
 
 
 @pytest.mark.parametrize("pre_norm", [True, False])
