@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from l0gm_edge.cli._output import json_option, listener, print_json, print_yaml
-from l0gm_edge.cli._own_code import pythonpath_option
+from l0gm_edge.cli._recipe_options import recipe_options
 
 if TYPE_CHECKING:
     from l0gm_edge.pipeline.tabulating import Summary
@@ -52,12 +52,8 @@ def show(profile: str, as_json: bool) -> None:
 
 
 @command.command("tabulate")
-@click.argument("recipe")
-@click.option("--hardware", "profile", required=True, metavar="PROFILE", help="A shipped profile's name, or a path.")
+@recipe_options
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the tables to this file.")
-@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the prepared data sets.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a recipe key; may repeat.")
-@pythonpath_option
 @json_option
 def tabulate(
     recipe: str,

@@ -7,17 +7,13 @@ from pathlib import Path
 import click
 
 from l0gm_edge.cli._output import json_option, listener
-from l0gm_edge.cli._own_code import pythonpath_option
+from l0gm_edge.cli._recipe_options import recipe_options
 from l0gm_edge.cli._summary import tell_report
 
 
 @click.command("run", short_help="Walk the whole road: from a recipe to report and bundle.")
-@click.argument("recipe")
-@click.option("--hardware", "profile", required=True, metavar="PROFILE", help="A shipped profile's name, or a path.")
+@recipe_options
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder  [default: runs/NAME].")
-@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Folder of the prepared data sets.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a recipe key; may repeat.")
-@pythonpath_option
 @json_option
 def command(
     recipe: str,
