@@ -74,12 +74,12 @@ class BasicBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    """The CIFAR form: three stages of maps 32, 16 and 8 wide, each twice the channels of the one before."""
+    """The CIFAR form: three stages, each with twice the channels of the one before on maps half as wide."""
 
-    def __init__(self, classes: int, depth: int, width: int) -> None:
+    def __init__(self, classes: int, depth: int, width: int, stride: int) -> None:
         super().__init__()
         widths = [width, width, 2 * width, 4 * width]
-        self.stem = nn.Sequential(nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        self.stem = nn.Sequential(nn.Conv2d(3, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
         self.stages = nn.Sequential(
             *(
                 BasicBlock(inputs if block == 0 else outputs, outputs, 2 if block == 0 and stage > 0 else 1)
@@ -197,6 +197,22 @@ class AudioVisual(nn.Module):
         return logits
 
 
+class Tutorial(nn.Module):
+    """The network of docs/own-model.md, for pictures (1, 8, 8)."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        convolutions = [nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU()]
+        convolutions += [nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU()]
+        pooled = [nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(256, 128), nn.ReLU()]
+        self.body, self.head = nn.Sequential(*convolutions, *pooled), nn.Linear(128, classes)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits (n, classes) of pictures (n, 1, 8, 8)."""
+        logits: Tensor = self.head(self.body(image))
+        return logits
+
+
 class Mlp(nn.Module):
     """Linear layers with ReLU between."""
 
@@ -216,9 +232,9 @@ def mobilenet_v2(classes: int = 10, width: float = 1.0) -> MobileNetV2:
     return MobileNetV2(classes, width)
 
 
-def resnet(classes: int = 10, depth: int = 8, width: int = 16) -> ResNet:
-    """ResNet-8, -14, -20 for pictures (3, 32, 32)."""
-    return ResNet(classes, depth, width)
+def resnet(classes: int = 10, depth: int = 8, width: int = 16, stride: int = 1) -> ResNet:
+    """ResNet-8, -14, -20 for pictures (3, 32, 32); maps are 32 / `stride` wide at first."""
+    return ResNet(classes, depth, width, stride)
 
 
 def text_transformer(

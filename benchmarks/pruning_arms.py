@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import nets
 import torch
 from pruning_tasks import Task, take
 from torch import Tensor, nn
@@ -24,21 +25,27 @@ from l0gm_edge.gates.session import Session
 from l0gm_edge.learn import schedule
 from l0gm_edge.prune.prune import prune
 
-MULTIPLE = 4
+MULTIPLE = 2
+SHARES = torch.linspace(0.02, 0.98, 97).tolist()
+"""Shares of channels tried for a peer. Not by halves: a layer that would be rounded down to nothing is left whole, so
+that a greater share may cost more."""
 WIDTHS = dict.fromkeys((SiteKind.CHANNELS, SiteKind.HIDDEN, SiteKind.WIDTH, SiteKind.INTERFACE), MULTIPLE)
 SCORING = 10
 """Batches that peers' scores are gathered over."""
-MOST = 0.75
-"""Share of a layer that peers may remove: a narrow one rounded down to nothing would be left whole."""
 DENSE_SHARE = 0.4
 """Share of the compute that peers spend on the dense network where compute is what is equal."""
-GATED = {"steps": (0.05, 0.25), "compute": (0.04, 0.32)}
+GATED = {"steps": (0.03, 0.42), "compute": (0.04, 0.32)}
 """Shares of the budget before gates begin, and with them."""
+
+
+class Unreachable(Exception):
+    """No cut that a peer can make fits the budget."""
 
 
 @dataclass
 class Trainer:
-    """One network on its way; `spent` of `budget`, counted in steps or in the dense network's steps (`by`)."""
+    """One network on its way; `spent` of `budget`, counted in steps or in the dense network's steps (`by`). `early` is
+    a trainer of the same network that has spent `DENSE_SHARE` of the same budget and is not used for anything else."""
 
     task: Task
     data: Dataset
@@ -47,6 +54,7 @@ class Trainer:
     budget: float
     by: str
     dense_macs: float
+    early: Callable[[], Trainer] | None = None
     spent: float = 0.0
     done: int = 0
 
@@ -122,8 +130,9 @@ def peer(importance: str, *, everywhere: bool) -> Arm:
     """Torch-Pruning's scores, over all layers together (`everywhere`) or the same share of each."""
 
     def arm(trainer: Trainer, fraction: float) -> Iterator[None]:
-        if trainer.by == "compute":
-            trainer.until(DENSE_SHARE)
+        if trainer.early is not None:
+            early = trainer.early()
+            trainer.spent, trainer.done, trainer.model = early.spent, early.done, copy.deepcopy(early.model)
         trainer.adopt(torch_pruning(trainer, importance, fraction, everywhere=everywhere))
         yield
         trainer.until(1.0)
@@ -163,38 +172,54 @@ ARMS: dict[str, Arm] = {
 
 
 def torch_pruning(trainer: Trainer, importance: str, fraction: float, *, everywhere: bool) -> nn.Module:
-    """A copy cut by Torch-Pruning to at most this fraction of the cost: the least share of channels that is enough."""
-    import torch_pruning as tp
-
+    """A copy cut by Torch-Pruning: of all shares of channels, the one that comes nearest to the budget from below."""
     inputs = example(trainer.data)
     scored = copy.deepcopy(trainer.model)
     classifier = [one for one in scored.modules() if isinstance(one, nn.Linear)][-1]
     classifier.is_classifier = True
     score(trainer, scored)
-    low, high, found = 0.0, 1.0, None
-    for _ in range(8):
-        middle = (low + high) / 2
-        trial = copied(scored)
-        kept = [one for one in trial.modules() if getattr(one, "is_classifier", False)]
+    best, most = None, 0.0
+    for share in SHARES:
         torch.manual_seed(trainer.seed)
-        tp.pruner.MetaPruner(
-            trial,
-            inputs,
-            importance=getattr(tp.importance, importance)(),
-            global_pruning=everywhere,
-            pruning_ratio=middle,
-            max_pruning_ratio=MOST,
-            round_to=MULTIPLE,
-            ignored_layers=kept,
-        ).step()
-        if macs(trial, inputs) <= fraction * trainer.dense_macs:
-            high, found = middle, trial
-        else:
-            low = middle
-    if found is None:
-        raise RuntimeError(f"{importance} cannot reach {fraction}")
-    found.zero_grad()
-    return found
+        try:
+            trial = thinned(scored, inputs, importance, share, everywhere=everywhere)
+        except ZeroDivisionError:  # no head left in some block
+            continue
+        cost = macs(trial, inputs)
+        if most < cost <= fraction * trainer.dense_macs:
+            best, most = trial, cost
+    if best is None:
+        raise Unreachable(f"{importance} cannot reach {fraction}")
+    best.zero_grad()
+    return best
+
+
+def thinned(
+    scored: nn.Module, inputs: dict[str, Tensor], importance: str, share: float, *, everywhere: bool
+) -> nn.Module:
+    """A copy without this share of all its channels, or of each layer's."""
+    import torch_pruning as tp
+
+    trial = copied(scored)
+    blocks = [one for one in trial.modules() if isinstance(one, nets.Block)]
+    pruner = tp.pruner.MetaPruner(
+        trial,
+        inputs,
+        importance=getattr(tp.importance, importance)(),
+        global_pruning=everywhere,
+        pruning_ratio=share,
+        round_to=MULTIPLE,
+        ignored_layers=[one for one in trial.modules() if getattr(one, "is_classifier", False)],
+        num_heads={block.qkv: block.heads for block in blocks},
+        prune_num_heads=True,
+        head_pruning_ratio=share,
+        unwrapped_parameters=[(one.position, 1) for one in trial.modules() if isinstance(one, nets.TextTransformer)],
+    )
+    pruner.step()
+    for block in blocks:
+        block.heads = pruner.num_heads[block.qkv]
+        block.head_dim = block.qkv.out_features // 3 // block.heads
+    return trial
 
 
 def score(trainer: Trainer, model: nn.Module) -> None:

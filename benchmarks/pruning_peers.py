@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import json
 import sys
 import time
@@ -20,7 +21,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import torch
-from pruning_arms import ARMS, Trainer, example, logits, macs, one_thread
+from pruning_arms import ARMS, DENSE_SHARE, Trainer, Unreachable, example, logits, macs, one_thread
 from pruning_tasks import TASKS, Task
 from result import RESULTS, Bar, Cell, write
 from torch import nn
@@ -62,7 +63,8 @@ def make(task: Task, seed: int, arms: list[str], by: list[str], split: str, cach
     there = {key(line) for line in read(cache)}
     wanted = [
         (equal, budget, arm)
-        for equal, budget, arm in product(by, task.budgets, arms)
+        for equal in by
+        for budget, arm in product(task.budgets if equal == "steps" else (min(task.budgets),), arms)
         if (task.name, seed, arm, budget, equal, split) not in there
     ]
     if not wanted:
@@ -71,46 +73,66 @@ def make(task: Task, seed: int, arms: list[str], by: list[str], split: str, cach
     torch.manual_seed(seed)
     fresh = task.build(data)
     whole = macs(fresh, example(data))
-    dense: nn.Module | None = None
+
+    @functools.cache
+    def dense() -> nn.Module:
+        made = trained(Trainer(task, data, copy.deepcopy(fresh), seed + 1000, task.steps, "steps", whole), 1.0)
+        if (task.name, seed, "dense", 1.0, "steps", split) not in there:
+            keep(cache, named(task, seed, "dense", 1.0, "steps", split) | judged(task, made.model, data, split))
+        return made.model
+
+    @functools.cache
+    def early() -> Trainer:
+        return trained(Trainer(task, data, copy.deepcopy(fresh), seed, task.compute, "compute", whole), DENSE_SHARE)
+
     for equal, budget, arm in wanted:
-        if equal == "steps" and dense is None:
-            dense = trained(task, data, fresh, seed, whole)
-            keep(cache, judged(dense, data, split) | named(task, seed, "dense", 1.0, "steps", split))
-        assert dense is not None or equal == "compute"
-        start = copy.deepcopy(dense if equal == "steps" and dense is not None else fresh)
-        whole_budget = task.extra if equal == "steps" else task.steps + task.extra
-        trainer = Trainer(task, data, start, seed, whole_budget, equal, whole)
-        began = time.perf_counter()
-        steps = ARMS[arm](trainer, budget)
+        by_steps = equal == "steps"
+        start = copy.deepcopy(dense() if by_steps else fresh)
+        trainer = Trainer(
+            task, data, start, seed, task.extra if by_steps else task.compute, equal, whole, None if by_steps else early
+        )
+        keep(cache, named(task, seed, arm, budget, equal, split) | run(arm, trainer, budget, split))
+
+
+def run(arm: str, trainer: Trainer, budget: float, split: str) -> Line:
+    """What one arm comes to; nothing but a reason where it cannot reach the budget."""
+    began = time.perf_counter()
+    task, data, part = trainer.task, trainer.data, getattr(trainer.data, split)
+    steps = ARMS[arm](trainer, budget)
+    try:
         next(steps)
-        after_cut = scores.accuracy(logits(trainer.model, getattr(data, split)).numpy(), getattr(data, split).labels)
-        for _ in steps:
-            pass
-        found = judged(trainer.model, data, split) | {
-            "after_cut": after_cut,
-            "macs": macs(trainer.model, example(data)) / whole,
-            "steps": trainer.done,
-            "seconds": round(time.perf_counter() - began, 1),
-        }
-        keep(cache, named(task, seed, arm, budget, equal, split) | found)
+    except Unreachable as error:
+        return {"failed": str(error)}
+    after_cut = scores.accuracy(logits(trainer.model, part).numpy(), part.labels)
+    for _ in steps:
+        pass
+    return judged(task, trainer.model, data, split) | {
+        "after_cut": after_cut,
+        "macs": macs(trainer.model, example(data)) / trainer.dense_macs,
+        "steps": trainer.done,
+        "seconds": round(time.perf_counter() - began, 1),
+    }
 
 
-def trained(task: Task, data: Dataset, fresh: nn.Module, seed: int, whole: float) -> nn.Module:
-    """The dense network that every arm starts from where steps are equal."""
-    trainer = Trainer(task, data, copy.deepcopy(fresh), seed + 1000, task.steps, "steps", whole)
-    trainer.until(1.0)
-    return trainer.model
+def trained(trainer: Trainer, share: float) -> Trainer:
+    """The trainer, having spent this share of its budget."""
+    trainer.until(share)
+    return trainer
 
 
-def judged(model: nn.Module, data: Dataset, split: str) -> Line:
-    """Accuracy, calibration error, and AUROC where there are two classes."""
+def judged(task: Task, model: nn.Module, data: Dataset, split: str) -> Line:
+    """Accuracy, calibration error, AUROC where there are two classes, and accuracy on familiar rows."""
     part = getattr(data, split)
     said = logits(model, part).numpy()
-    return {
+    found: Line = {
         "accuracy": scores.accuracy(said, part.labels),
         "ece": scores.ece(said, part.labels),
         "auroc": scores.auroc(said, part.labels),
     }
+    if task.familiar is not None:
+        familiar = getattr(data, task.familiar)
+        found["familiar"] = scores.accuracy(logits(model, familiar).numpy(), familiar.labels)
+    return found
 
 
 def named(task: Task, seed: int, arm: str, budget: float, equal: str, split: str) -> Line:

@@ -64,36 +64,38 @@ class Gating:
 
     def _gate(self, model: nn.Module, place: Place, axes: dict[Place, Tensor], routers: set[str]) -> None:
         path, axis = place
-        module, above = model.get_submodule(path), model.get_submodule(path.rpartition(".")[0])
-        gate, is_open = self._values.gate(axes[place]), self._values.mask(axes[place])
+        module, owner = model.get_submodule(path), path.rpartition(".")[0]
         if isinstance(module, nn.MultiheadAttention):
-            self._replace(module, attend, module, read=self._gate_of(axes, (path, "in")), heads=self._heads(axes, path))
-        elif isinstance(above, nn.MultiheadAttention):
-            own = path.rpartition(".")[0]
-            self._replace(above, attend, above, read=self._gate_of(axes, (own, "in")), heads=self._heads(axes, own))
+            self._gate_heads(module, path, axes)
+        elif isinstance(above := model.get_submodule(owner), nn.MultiheadAttention):
+            self._gate_heads(above, owner, axes)
         elif isinstance(module, RECURRENT):
             read, hidden = (self._gate_of(axes, (path, side)) for side in SIDES)
             self._replace(module, gated.recurrent, module, module.forward, read=read, hidden=hidden)
-        elif axis == "in" and isinstance(module, nn.Linear) and gated.plain_forward(module):
-            self._replace(module, gated.linear, module, gate)
-        elif axis == "in" and isinstance(module, CONVOLUTIONS) and gated.plain_forward(module):
-            self._replace(module, gated.convolution, module, gate)
         elif axis == "in":
-            self._handles.append(module.register_forward_pre_hook(partial(self._gate_input, gate), with_kwargs=True))
+            self._gate_read(module, self._values.gate(axes[place]))
         elif path in routers:
-            self._handles.append(module.register_forward_hook(partial(self._gate_logits, gate)))
-        elif isinstance(module, nn.LayerNorm):
-            self._replace(module, _masked, layer_norm, module, is_open)
-        elif is_rms_norm(module):
-            self._replace(module, _masked, rms_norm, module, is_open)
-        elif isinstance(module, nn.GroupNorm) and module.num_groups == 1:
-            self._replace(module, _masked, group_norm, module, is_open)
+            hook = partial(self._gate_logits, self._values.gate(axes[place]))
+            self._handles.append(module.register_forward_hook(hook))
+        elif (norm := norm_over_open(module)) is not None:
+            self._replace(module, _masked, norm, module, self._values.mask(axes[place]))
+
+    def _gate_heads(self, module: nn.MultiheadAttention, path: str, axes: dict[Place, Tensor]) -> None:
+        heads = self._gate_of(axes, (f"{path}.out_proj" if path else "out_proj", "in"))
+        self._replace(module, attend, module, read=self._gate_of(axes, (path, "in")), heads=heads)
+
+    def _gate_read(self, module: nn.Module, gate: Gate) -> None:
+        """What the module reads, times the gate: within its own sum where that is plain, which saves a pass."""
+        plain = gated.plain_forward(module)
+        if plain and isinstance(module, nn.Linear):
+            self._replace(module, gated.linear, module, gate)
+        elif plain and isinstance(module, CONVOLUTIONS):
+            self._replace(module, gated.convolution, module, gate)
+        else:
+            self._handles.append(module.register_forward_pre_hook(partial(self._gate_input, gate), with_kwargs=True))
 
     def _gate_of(self, axes: dict[Place, Tensor], place: Place) -> Gate | None:
         return self._values.gate(axes[place]) if place in axes else None
-
-    def _heads(self, axes: dict[Place, Tensor], path: str) -> Gate | None:
-        return self._gate_of(axes, (f"{path}.out_proj" if path else "out_proj", "in"))
 
     def _replace(self, module: nn.Module, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Put another forward pass in the place of a module's, once."""
@@ -132,9 +134,19 @@ class Gating:
         return (first, *out[1:]) if isinstance(out, tuple) else first
 
 
-def _masked(
-    how: Callable[[Tensor, Any, Tensor], Tensor], norm: nn.Module, is_open: Callable[[Tensor], Tensor], x: Tensor
-) -> Tensor:
+Norm = Callable[[Tensor, Any, Tensor], Tensor]
+
+
+def norm_over_open(module: nn.Module) -> Norm | None:
+    """How this module normalises where statistics must leave closed units out; None where they mix no units."""
+    if isinstance(module, nn.LayerNorm):
+        return layer_norm
+    if is_rms_norm(module):
+        return rms_norm
+    return group_norm if isinstance(module, nn.GroupNorm) and module.num_groups == 1 else None
+
+
+def _masked(how: Norm, norm: nn.Module, is_open: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     return how(x, norm, is_open(x))
 
 

@@ -30,8 +30,9 @@ LIMIT = 8.0
 MOMENTUM = 0.9
 COLDEST = hard_concrete.BETA / 2
 """Temperature at the end; at the start it is the paper's."""
-CALM, SETTLED = 0.75, 0.9
-"""Shares of the phase after which gates are drawn without noise, and after which they no longer learn."""
+RAMP, CALM, SETTLED = 0.5, 0.75, 0.9
+"""Shares of the phase: that of the ramp, by default; after which gates are drawn without noise; after which they no
+longer learn."""
 TOLERANCE = 1e-6
 """How near the expected cost, as a fraction of the full model's, comes to the ramp."""
 
@@ -147,7 +148,7 @@ class HardConcrete:
         return ramped(hard_concrete.BETA, COLDEST, self._progress / CALM, Schedule.LINEAR)
 
     def _wanted(self) -> float:
-        progress = self._progress / self.settings.ramp
+        progress = self._progress / (self.settings.ramp or RAMP)
         return ramped(self.start_cost, self.problem.budget.fraction, progress, self.settings.schedule)
 
     def _cost(self, log_alpha: Tensor) -> Tensor:
@@ -157,7 +158,7 @@ class HardConcrete:
         """Move the multiplier to where the whole gradient is orthogonal to the cost's; or along the fixed schedule."""
         if self.settings.penalty is not None:
             full = torch.tensor(self.settings.penalty)
-            self.multiplier = full * min(1.0, self._progress / self.settings.ramp)
+            self.multiplier = full * min(1.0, self._progress / (self.settings.ramp or RAMP))
             return
         leaf = self.log_alpha.detach().requires_grad_()
         (slope,) = torch.autograd.grad(self._cost(leaf), leaf)

@@ -25,6 +25,8 @@ EVERY = 4
 """Steps between choices."""
 SETTLED = 0.85
 """Share of the phase after which the choice stands."""
+RAMP = SETTLED
+"""By default the target is approached as slowly as can be: late steps of a wide network teach most."""
 SPREAD = 3.0
 """Learned scores stay within +- this many standard deviations."""
 TINY = 1e-30
@@ -112,6 +114,10 @@ class Progressive:
         return max(1, round(SETTLED * self.steps))
 
     @property
+    def _ramp(self) -> float:
+        return (self.settings.ramp or RAMP) * self.steps
+
+    @property
     def _is_settled(self) -> bool:
         return self.steps_done >= self._settles_at
 
@@ -119,13 +125,12 @@ class Progressive:
     def _due(self) -> bool:
         """Whether a cut is planned for now: all but the last are spread over the ramp."""
         cuts = self.settings.cuts
-        ramp = self.settings.ramp * self.steps
-        planned = {round(ramp * cut / (cuts - 1)) for cut in range(1, cuts)} | ({self._settles_at} if cuts else set())
+        planned = {round(self._ramp * cut / (cuts - 1)) for cut in range(1, cuts)} | ({self._settles_at} if cuts else set())
         return self.steps_done in planned
 
     def _limit(self) -> float:
         budget = self.problem.budget
-        progress = self.steps_done / min(self.settings.ramp * self.steps, self._settles_at)
+        progress = self.steps_done / min(self._ramp, self._settles_at)
         return ramped(budget.total, budget.limit, progress, self.settings.schedule)
 
     def _set_mask(self, mask: Tensor) -> None:
