@@ -130,12 +130,13 @@ class Schedule(StrEnum):
 class Gates(Value):
     """L0 gates: the method, the target, the kinds of site gated, and how they learn.
 
-    `lr` (the gates' own learning rate) and `ramp` are by default the method's. Every site keeps at least `min_units`, and, where
-    the target leaves room, `floor` times the width it would have if all sites shrank alike. Methods that close units
-    for good cut the model while it learns, `cuts` times, down to `slack` times the cost asked for at that moment.
+    `lr` (the gates' own learning rate) and `ramp` are by default the method's. Every site keeps at least `min_units`,
+    and, where the target leaves room, `floor` times the width it would have if all sites shrank alike. Methods that
+    close units for good cut the model while it learns, `cuts` times, down to `slack` times the cost asked for at that
+    moment.
     """
 
-    method: PlugIn = "hard_concrete"
+    method: PlugIn = "progressive"
     target: Target
     sites: Annotated[tuple[SiteKind, ...], Field(min_length=1)] = tuple(SiteKind)
     lr: PositiveFloat | None = None

@@ -36,7 +36,7 @@ def attach(
     *,
     steps: int = 1000,
     warm_up: float = 0.2,
-    method: str = "hard_concrete",
+    method: str = "progressive",
     sites: Collection[SiteKind | str] = tuple(SiteKind),
     min_units: int = 2,
     seed: int = 0,

@@ -125,8 +125,8 @@ class Progressive:
     def _due(self) -> bool:
         """Whether a cut is planned for now: all but the last are spread over the ramp."""
         cuts = self.settings.cuts
-        planned = {round(self._ramp * cut / (cuts - 1)) for cut in range(1, cuts)} | ({self._settles_at} if cuts else set())
-        return self.steps_done in planned
+        planned = {round(self._ramp * cut / (cuts - 1)) for cut in range(1, cuts)}
+        return self.steps_done in planned or (cuts > 0 and self.steps_done == self._settles_at)
 
     def _limit(self) -> float:
         budget = self.problem.budget
