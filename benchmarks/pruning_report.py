@@ -73,9 +73,7 @@ def bars(lines: Sequence[Line], tasks: Sequence[str], peers: Sequence[str]) -> I
             if ends and min(ends) > 0:
                 ahead[equal].append(task)
     for equal, won in ahead.items():
-        yield Bar(
-            f"tasks with a lead over every peer, equal {equal}", len(won), ENOUGH[equal], len(won) >= ENOUGH[equal]
-        )
+        yield at_least(f"tasks with a lead over every peer, equal {equal}", len(won), ENOUGH[equal])
 
 
 def leads(lines: Sequence[Line], arm: str, equal: str, figure: str) -> list[float]:
