@@ -158,7 +158,8 @@ class Gates(Value):
 class Learn(Value):
     """Training: `steps` in all for the dense reference, and the same for the compressed model.
 
-    The compressed model's steps are split: `warm_up` without gates, then gates, then `recovery` after the cut.
+    The compressed model's steps are split: `warm_up` without gates, then gates, then `recovery` after the cut. With
+    `fold_temperature`, its last layer is at last divided by the temperature fitted on validation.
     """
 
     steps: PositiveInt
@@ -169,6 +170,7 @@ class Learn(Value):
     augment: bool = False
     warm_up: Share = 0.2
     recovery: Share = 0.4
+    fold_temperature: bool = False
     checkpoint_every: PositiveInt = 200
 
     @model_validator(mode="after")

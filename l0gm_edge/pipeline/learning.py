@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from l0gm_edge.compile import export
-from l0gm_edge.core import arrays, store
+from l0gm_edge.core import arrays, scores, store
 from l0gm_edge.core.dataset import Dataset
 from l0gm_edge.core.hardware import ChannelMultiple
 from l0gm_edge.core.plan import PrunePlan, Sized
@@ -19,7 +19,7 @@ from l0gm_edge.core.recipe import OwnModel, OwnTeacher, Recipe, SiteKind
 from l0gm_edge.core.report import Routing
 from l0gm_edge.cost.latency import Latency
 from l0gm_edge.gates.session import Session
-from l0gm_edge.learn import courses, evaluate
+from l0gm_edge.learn import courses, evaluate, temper
 from l0gm_edge.learn.batches import tensors
 from l0gm_edge.learn.distill import Teacher
 from l0gm_edge.learn.loop import forget
@@ -52,6 +52,8 @@ def rehearse(context: Context) -> None:
         attach(recipe, fresh_model(recipe, data), data, channel_multiple(context))
     example, _ = tensors(data.calibration.take(slice(0, 1)))
     export.program(fresh_model(recipe, data), example)
+    if recipe.learn.fold_temperature:
+        temper.last_linear(fresh_model(recipe, data).eval(), example)
 
 
 @fixed_arithmetic()
@@ -120,6 +122,10 @@ def recover(context: Context, folder: Path) -> None:
     teacher = _own_teacher(recipe, data) or dense_model(context)
     small = small_model(context, "prune")
     history = courses.train_recovery(recipe, small, teacher, data, folder, context.progress)
+    if recipe.learn.fold_temperature:
+        example, _ = tensors(data.validation.take(slice(0, 2)))
+        fitted = scores.fit_temperature(evaluate.logits(small, data.validation), data.validation.labels)
+        temper.fold(small, example, fitted)
     _save_weights(folder / "model.safetensors", small)
     _save_logits(folder / "logits.npz", small, data)
     store.write_value(folder / "routing.json", _routing(context, small))
