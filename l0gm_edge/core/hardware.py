@@ -44,10 +44,11 @@ class Runtime(Value):
 
 
 class Transport(Value):
-    """How the device is reached."""
+    """How the device is reached, and which Python there has its runtimes (by default, locally, our own)."""
 
     kind: PlugIn = "local"
     address: str | None = None
+    python: Annotated[str, Field(min_length=1)] | None = None
 
 
 class Budgets(Value):

@@ -26,7 +26,7 @@ def connect(profile: HardwareProfile) -> Iterator[LocalDevice]:
     except OSError as error:
         raise DeviceFailed(f"cannot make a work folder: {error}", where=tempfile.gettempdir()) from error
     try:
-        yield LocalDevice(folder)
+        yield LocalDevice(folder, profile.transport.python or sys.executable)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -34,8 +34,8 @@ def connect(profile: HardwareProfile) -> Iterator[LocalDevice]:
 class LocalDevice:
     """An open work folder on this machine; conforms to `devices.Device`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, python: str) -> None:
+        self._folder, self._python = folder, python
 
     def put(self, local: Path, remote: str) -> None:
         """Copy a file into the work folder. Raises DeviceFailed."""
@@ -75,8 +75,8 @@ class LocalDevice:
         return CommandResult(outcome=outcome, status=process.returncode, stdout=stdout, stderr=stderr)
 
     def python(self) -> str:
-        """The Python that runs this program."""
-        return sys.executable
+        """The profile's Python, or that which runs this program."""
+        return self._python
 
     def _inside(self, remote: str) -> Path:
         path = PurePosixPath(remote)
