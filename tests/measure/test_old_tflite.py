@@ -96,7 +96,7 @@ def test_parity_holds_in_both_runtimes_but_for_what_the_old_one_gets_wrong(
     new, old = answers(files, None, tmp_path), answers(files, old_python, tmp_path)
     for found in (new, old):
         assert found["fp32"].difference <= MAX_DIFFERENCE["fp32"]
-    assert old["by_tensor"].difference == pytest.approx(new["by_tensor"].difference, rel=0.05)
+    assert old["by_tensor"].difference <= 2 * new["by_tensor"].difference
     assert old["by_channel"].difference > 10 * new["by_channel"].difference
     assert new["by_channel"].agreement >= MIN_AGREEMENT
     assert old["by_channel"].agreement < MIN_AGREEMENT  # no error, no warning: only the outputs tell
