@@ -159,7 +159,8 @@ class Learn(Value):
     """Training: `steps` in all for the dense reference, and the same for the compressed model.
 
     The compressed model's steps are split: `warm_up` without gates, then gates, then `recovery` after the cut. With
-    `fold_temperature`, its last layer is at last divided by the temperature fitted on validation.
+    `fold_temperature`, its last layer is at last divided by the temperature fitted on validation. Over the last
+    `quantization_aware` share of the recovery, weights and inputs of layers are rounded as int8 would.
     """
 
     steps: PositiveInt
@@ -171,6 +172,7 @@ class Learn(Value):
     warm_up: Share = 0.2
     recovery: Share = 0.4
     fold_temperature: bool = False
+    quantization_aware: Share = 0.0
     checkpoint_every: PositiveInt = 200
 
     @model_validator(mode="after")

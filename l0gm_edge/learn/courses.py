@@ -63,14 +63,16 @@ def train_recovery(
     recipe: Recipe, model: nn.Module, teacher: nn.Module, data: Dataset, folder: Path, progress: Progress
 ) -> History:
     """Train the cut model, in place, for the steps that are left."""
+    steps, aware = recipe.learn.steps - gated_steps(recipe), recipe.learn.quantization_aware
     course = Course(
         RECOVERY,
         recipe.learn,
-        recipe.learn.steps - gated_steps(recipe),
+        steps,
         schedule.cosine,
         recipe.seed + 1,
         balance_weight=recipe.moe.balance_weight if recipe.moe else 0.0,
         teacher=_teacher(recipe, teacher),
+        fake_from=steps - round(aware * steps) if aware else None,
     )
     return train(course, model, data.train, folder, progress)
 

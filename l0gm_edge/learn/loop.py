@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from l0gm_edge.learn import checkpoint, losses
 from l0gm_edge.learn.augment import shifted
 from l0gm_edge.learn.batches import Batches, Inputs
 from l0gm_edge.learn.distill import Teacher, tapped
+from l0gm_edge.learn.fake_quantize import fake_quantized
 from l0gm_edge.learn.history import History, Moment
 
 SMOOTHING = 0.95
@@ -29,7 +31,8 @@ SMOOTHING = 0.95
 class Course:
     """What to train with: how many steps, and how the learning rate runs over them.
 
-    With gates, the first `warm_up` steps only measure how much the loss minds each unit.
+    With gates, the first `warm_up` steps only measure how much the loss minds each unit. From step `fake_from` on,
+    layers compute as int8 would.
     """
 
     name: str
@@ -41,6 +44,11 @@ class Course:
     teacher: Teacher | None = None
     session: Session | None = None
     warm_up: int = 0
+    fake_from: int | None = None
+
+    def is_fake_at(self, step: int) -> bool:
+        """Whether this step is trained under fake quantization."""
+        return self.fake_from is not None and step >= self.fake_from
 
 
 def train(course: Course, model: nn.Module, data: Split, folder: Path, progress: Progress) -> History:
@@ -65,7 +73,8 @@ def train(course: Course, model: nn.Module, data: Split, folder: Path, progress:
             if settings.augment:
                 inputs = {name: shifted(values) for name, values in inputs.items()}
             _set_rate(optimizer, settings.lr * course.rate(step, course.steps))
-            loss, logits = _loss(course, model, inputs, labels)
+            with fake_quantized(model) if course.is_fake_at(step) else nullcontext():
+                loss, logits = _loss(course, model, inputs, labels)
             _require_finite(loss, course, step)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

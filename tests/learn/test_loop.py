@@ -91,6 +91,24 @@ def test_a_course_cut_short_goes_on_to_the_bit(tmp_path: Path, distill: bool, me
         assert torch.equal(value, resumed[name]), name
 
 
+@pytest.mark.parametrize("stop", [7, 19])
+def test_fake_quantization_begins_at_its_step_and_is_resumed_to_the_bit(tmp_path: Path, stop: int) -> None:
+    config = fusion_models.recipe(checkpoint_every=3)
+
+    def losses(name: str, fake_from: int | None, stop: int | None = None) -> list[float]:
+        model = fusion_models.model(config)
+        made = replace(course(config, model)[0], fake_from=fake_from)
+        history = train(made, model, ROWS, tmp_path / name, Silent() if stop is None else StopAfter(stop))
+        return [moment.loss for moment in history.moments]
+
+    plain, aware = losses("plain", None), losses("aware", 12)
+    assert plain[:4] == aware[:4]  # steps 3, 6, 9, 12
+    assert plain[4] != aware[4]
+    with pytest.raises(Stopped):
+        losses("cut", 12, stop)
+    assert losses("cut", 12) == aware
+
+
 def test_a_finished_course_is_not_trained_again(tmp_path: Path) -> None:
     config = fusion_models.recipe()
     first, _ = run(config, tmp_path, gated=True)
