@@ -30,9 +30,13 @@ _ABSENT = FrontEnd(
 
 
 def describe(model: Path, scheme: str, settings: EngineSettings) -> EngineDescription:
-    """The description of an ONNX file, not yet verified. Raises RefusedInput where the settings do not fit it."""
+    """The description of an ONNX file, not yet verified.
+
+    Raises RefusedInput where the settings do not fit it, or it does not hold its own weights.
+    """
     read = _onnx_file.read(model)
     graph = Graph(read)
+    _require_whole(graph, model)
     inputs = tuple(_spec(graph, value, model) for value in graph.inputs)
     _require_shapes(inputs, settings, model)
     return EngineDescription(
@@ -87,6 +91,18 @@ def _spec(graph: Graph, value: onnx.ValueInfoProto, path: Path) -> TensorSpec:
         )
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind)).name
     return TensorSpec(name=value.name, shape=tuple(FREE if axis is None else axis for axis in shape), dtype=dtype)
+
+
+def _require_whole(graph: Graph, path: Path) -> None:
+    """An engine is kept under the digest of one file, and no other file is read on its behalf."""
+    outside = [name for name, tensor in graph.constants.items() if tensor.data_location == TensorProto.EXTERNAL]
+    if outside:
+        raise RefusedInput(
+            f"{len(outside)} constants, {outside[0]} first, are stored outside the file",
+            where=str(path),
+            allowed="one .onnx file that holds its weights, below 2 GB",
+            todo="load it with onnx.load where its data is, and write it again with onnx.save",
+        )
 
 
 def _require_shapes(inputs: tuple[TensorSpec, ...], settings: EngineSettings, path: Path) -> None:

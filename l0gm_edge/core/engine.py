@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from l0gm_edge.core import store
 from l0gm_edge.core.artifact import TensorSpec
+from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.value import Value
 
 Version = Annotated[str, Field(pattern=r"^\d+(\.\d+){0,3}$")]
@@ -67,8 +68,14 @@ class EngineSettings(Value):
             raise ValueError(f"trtexec.{chosen[0]}: precision is in the ONNX file; choose another scheme")
         return self
 
+    @property
+    def range(self) -> str:
+        """The versions that may build, in words."""
+        with_dla = "" if self.dla_core is None else f", with DLA no later than {LAST_WITH_DLA}"
+        return f"{self.oldest} and later, before {self.before}{with_dla}"
+
     def allows(self, version: str) -> bool:
-        """Whether a TensorRT of this version may build."""
+        """Whether a TensorRT of this version may build. Raises RefusedInput for what is no version."""
         found = numbers(version)
         with_dla = self.dla_core is None or found[:2] <= numbers(LAST_WITH_DLA)
         return numbers(self.oldest) <= found < numbers(self.before) and with_dla
@@ -161,5 +168,8 @@ def trtexec_options(description: EngineDescription, tensorrt: str, engine: str, 
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """A version as numbers to compare: `10.3.0` gives (10, 3, 0)."""
-    return tuple(int(part) for part in version.split("."))
+    """A version as numbers to compare: `10.3.0` gives (10, 3, 0). Raises RefusedInput for what is none."""
+    parts = version.split(".")
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise RefusedInput(f"'{version}' is no version", allowed="numbers with dots between them, such as 10.3.0")
+    return tuple(int(part) for part in parts)

@@ -192,6 +192,17 @@ def test_shapes_that_do_not_fit_are_refused(
     assert refused.value.allowed
 
 
+def test_weights_outside_the_file_are_refused_before_any_parser_reads_them(tmp_path: Path) -> None:
+    made = graphs.linear()
+    weight = next(held for held in made.graph.initializer if held.name == "w")
+    weight.ClearField("raw_data")
+    weight.data_location = onnx.TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value="../../../etc/passwd")
+    with pytest.raises(RefusedInput, match="1 constants, w first, are stored outside the file") as refused:
+        tensorrt.describe(saved(made, tmp_path), "static_int8", EngineSettings())
+    assert refused.value.todo
+
+
 def saved(model: onnx.ModelProto, folder: Path) -> Path:
     path = folder / "model.onnx"
     path.write_bytes(model.SerializeToString())
