@@ -90,7 +90,7 @@ def tensor_type(graph: Graph) -> Iterator[Problem]:
 
 
 def rank(graph: Graph) -> Iterator[Problem]:
-    """Every tensor has a known number of axes."""
+    """Every input and output has a known number of axes."""
     for name in [value.name for value in (*graph.inputs, *graph.outputs)]:
         if graph.shape(name) is None:
             todo = "export with example inputs of a fixed rank; axes may be free, their number may not"

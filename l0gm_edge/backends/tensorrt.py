@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from l0gm_edge.backends import ModelFacts, Samples, _calibration_file, _child
 from l0gm_edge.core import environment, store
 from l0gm_edge.core.engine import Answer, EngineDescription, EngineSettings
-from l0gm_edge.core.errors import ExportFailed
+from l0gm_edge.core.errors import ExportFailed, RefusedInput
 from l0gm_edge.core.recipe import Quantize
 
 EXTRA = "onnx"
@@ -21,6 +21,8 @@ SCHEMES = {
     "int8_fp16": "8-bit convolutions and linear layers, symmetric, in explicit pairs; the rest 16-bit floats",
 }
 RANGED = frozenset({"fp16", "static_int8", "int8_fp16"})  # fp16 looks at ranges for what would overflow
+OLDEST_OPSET = {"static_int8": 13, "int8_fp16": 19}
+"""From where on ONNX has scales a channel, and scales in fp16."""
 DESCRIPTION = ".json"
 """Takes the place of `.onnx` in the name of the description that is shipped beside the file."""
 
@@ -47,9 +49,13 @@ def convert_all(files: Mapping[Path, Path]) -> None:
 
 
 def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path) -> None:
-    """Write an fp32 ONNX file in another of `SCHEMES`, and describe it. Raises as `convert` does, and DataError."""
+    """Write an fp32 ONNX file in another of `SCHEMES`, and describe it.
+
+    Raises as `convert` does, DataError, and RefusedInput where the file's operator set is too old for the scheme.
+    """
     _require("quantization for TensorRT")
     _calibration_file.require_fit(calibration, inspect(source))
+    _require_opset(source, scheme)
     with TemporaryDirectory(prefix="l0gm-edge-") as folder:
         samples = Path(folder) / "calibration.npz"
         _calibration_file.write(samples, calibration, settings)
@@ -108,6 +114,20 @@ def _ship(output: Path, scheme: str) -> None:
         where=output.name,
         todo="rewrite the operation that is named, or drop this runtime or scheme from the hardware profile",
     )
+
+
+def _require_opset(source: Path, scheme: str) -> None:
+    from l0gm_edge.backends import _onnx_file  # imports onnx
+
+    found = max((one.version for one in _onnx_file.read(source).opset_import if not one.domain), default=0)
+    oldest = OLDEST_OPSET.get(scheme, found)
+    if found < oldest:
+        raise RefusedInput(
+            f"{scheme} cannot be written in operator set {found}",
+            where=str(source),
+            allowed=f"operator set {oldest} and later",
+            todo="export again, or convert the file with onnx.version_converter",
+        )
 
 
 def _require(purpose: str) -> None:

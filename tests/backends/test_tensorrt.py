@@ -116,6 +116,14 @@ def test_what_would_overflow_fp16_stays_float(tmp_path: Path) -> None:
     assert found == {"sum": onnx.TensorProto.FLOAT, "relu": onnx.TensorProto.FLOAT16}
 
 
+@pytest.mark.parametrize(("scheme", "opset"), [("static_int8", 12), ("int8_fp16", 18)])
+def test_an_operator_set_that_cannot_hold_a_scheme_is_refused(scheme: str, opset: int, tmp_path: Path) -> None:
+    path = saved(graphs.one("Relu", opset=opset), tmp_path)
+    with pytest.raises(RefusedInput, match=f"{scheme} cannot be written in operator set {opset}"):
+        tensorrt.quantize(path, scheme, {"x": np.ones((2, 4), np.float32)}, Quantize(), tmp_path / "out.trt.onnx")
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_an_unlawful_file_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def convert_all(files: Mapping[Path, Path]) -> None:
         for output in files.values():

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
+import numpy as np
 import onnx
 import pytest
 import tensorrt_graphs as graphs
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from l0gm_edge.backends import tensorrt
 from l0gm_edge.backends._tensorrt_build import build
@@ -57,6 +61,24 @@ def test_what_the_lint_passes_is_built(name: str, trt: ModuleType, tmp_path: Pat
     assert said.answer is Answer.BUILT, said.reason
     assert said.layers
     assert said.by == f"tensorrt_rtx_bindings {trt.__version__}"
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    zero=st.sampled_from([0, 0, 1, -128]),
+    weight_zero=st.sampled_from([0, 0, 2]),
+    kind=st.sampled_from([np.int8, np.int8, np.uint8, np.int16]),
+    step=st.sampled_from([1e-12, 0.1, 1e6, 0.0, -1.0, np.nan]),
+    bias=st.booleans(),
+)
+def test_what_the_parser_refuses_the_lint_has_refused(
+    trt: ModuleType, zero: int, weight_zero: int, kind: type[np.generic], step: float, bias: bool
+) -> None:
+    zero = max(zero, int(np.iinfo(kind).min))
+    model = graphs.linear(zero=zero, weight_zero=weight_zero, kind=kind, step=step, bias=bias)
+    with TemporaryDirectory() as folder:
+        said = answer(trt, model, Path(folder))
+    assert said.answer is Answer.BUILT or lint(model), said.reason
 
 
 @pytest.mark.slow
