@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
-from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationMethod, QuantType, quantize_dynamic
 from onnxruntime.quantization.calibrate import TensorData, TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
-from l0gm_edge.backends import Samples, _calibration_file, _onnx_file, _ranges
+from l0gm_edge.backends import Samples, _calibration_file, _onnx_activations, _onnx_file, _ranges
 from l0gm_edge.core import store
 from l0gm_edge.core.recipe import Quantize
 
@@ -45,7 +42,7 @@ def static_int8(source: Path, calibration: Samples, settings: Quantize) -> onnx.
     glue = [node.name for node in model.graph.node if node.op_type in GLUE]
     tables = [node.name for node in model.graph.node if node.op_type == TABLE]
     samples = _calibration_file.rows(calibration)
-    ranges = _ranges.observe(_activations(model, samples), len(samples), settings)
+    ranges = _ranges.observe(_onnx_activations.run(model, samples), len(samples), settings)
     quantizer = QDQQuantizer(
         model,
         per_channel=True,
@@ -94,21 +91,6 @@ def _gains(node: onnx.NodeProto, constants: Mapping[str, tuple[int, ...]]) -> bo
     if node.op_type == "Conv":
         return shape[0] >= SMALLEST_OUTPUT_CHANNELS and shape[1] >= SMALLEST_INPUT_CHANNELS
     return math.prod(shape) >= SMALLEST_LINEAR_WEIGHTS
-
-
-def _activations(model: onnx.ModelProto, samples: list[dict[str, Any]]) -> Iterator[dict[str, NDArray[Any]]]:
-    """Every float tensor of the graph, inputs included, for each sample."""
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    given = {output.name for output in watched.graph.output}
-    floats = [v for v in model.graph.value_info if v.type.tensor_type.elem_type == onnx.TensorProto.FLOAT]
-    watched.graph.output.extend(value for value in floats if value.name not in given)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    for sample in samples:
-        yield {**sample, **dict(zip(names, session.run(names, sample), strict=True))}
 
 
 def _tensors_data(ranges: Mapping[str, _ranges.Range]) -> TensorsData:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from l0gm_edge.core import plugins, shipped
+from l0gm_edge.core.engine import EngineSettings
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.recipe import Data, Model, Recipe
@@ -40,6 +41,11 @@ def hardware(name_or_path: str) -> HardwareProfile:
         _require_plugin("backends", runtime.name, path, f"runtimes.{index}.name")
     _require_plugin("devices", loaded.transport.kind, path, "transport.kind")
     return loaded
+
+
+def engine(path: Path) -> EngineSettings:
+    """Load how a device builds a TensorRT engine. Raises RecipeError as `recipe` does."""
+    return checked(EngineSettings, _read_yaml(path), where=str(path), manual="docs/tensorrt.md")
 
 
 def _require_plugins(loaded: Recipe, path: Path) -> None:

@@ -102,17 +102,18 @@ def runtime_of(model: Path, hardware: HardwareProfile) -> str:
         raise RefusedInput("there is no such model file", where=str(model))
     if hardware.execution is not Execution.HARDWARE:
         raise RefusedInput(f"{hardware.name} is {hardware.execution}; only real hardware can be timed")
-    if model.suffix not in endings:
-        allowed = ", ".join(f"{ending} ({name})" for ending, name in sorted(endings.items()))
-        raise RefusedInput(f"cannot time a '{model.suffix}' file", where=str(model), allowed=allowed)
+    ending = max((one for one in endings if model.name.endswith(one)), key=len, default=model.suffix)
+    if ending not in endings:
+        allowed = ", ".join(f"{one} ({name})" for one, name in sorted(endings.items()))
+        raise RefusedInput(f"cannot time a '{ending}' file", where=str(model), allowed=allowed)
     names = [one.name for one in hardware.runtimes]
-    if endings[model.suffix] not in names:
+    if endings[ending] not in names:
         raise RefusedInput(
-            f"{hardware.name} does not have the runtime {endings[model.suffix]}",
+            f"{hardware.name} does not have the runtime {endings[ending]}",
             where=str(model),
             allowed=f"models for {', '.join(names)}",
         )
-    return endings[model.suffix]
+    return endings[ending]
 
 
 def _percentile(blocks: tuple[Block, ...], q: int) -> Percentile:

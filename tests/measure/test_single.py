@@ -46,7 +46,13 @@ def test_a_file_for_no_runtime_is_refused_with_what_is_allowed(
     (tmp_path / f"m{ending}").touch()
     with pytest.raises(RefusedInput, match=f"cannot time a '{ending}' file") as caught:
         single.runtime_of(tmp_path / f"m{ending}", hardware)
-    assert caught.value.allowed == ".onnx (onnxruntime), .tflite (tflite)"
+    assert caught.value.allowed == ".onnx (onnxruntime), .tflite (tflite), .trt.onnx (tensorrt)"
+
+
+def test_a_file_bound_for_tensorrt_is_not_timed_by_another_runtime(hardware: HardwareProfile, tmp_path: Path) -> None:
+    (tmp_path / "m.trt.onnx").touch()
+    with pytest.raises(RefusedInput, match="host-cpu does not have the runtime tensorrt"):
+        single.runtime_of(tmp_path / "m.trt.onnx", hardware)
 
 
 def test_a_runtime_that_the_device_lacks_is_refused(hardware: HardwareProfile, tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""Child process: fp32 ONNX -> what TensorRT wants to see. Arguments: SOURCE SCHEME CALIBRATION OUTPUT.
+
+TensorRT 11 takes precision from the file alone: int8 as explicit quantize/dequantize pairs, symmetric, with float
+biases; fp16 as casts. TensorRT 10 takes the same.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationMethod, QuantType
+from onnxruntime.quantization.calibrate import TensorData, TensorsData
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
+
+from l0gm_edge.backends import Samples, _calibration_file, _onnx_activations, _onnx_file, _ranges
+from l0gm_edge.backends._tensorrt_graph import in_order
+from l0gm_edge.core import store
+from l0gm_edge.core.recipe import Quantize, RangeMethod
+
+HEAVY = ("Conv", "Gemm", "MatMul")
+FLOAT_MODULES = "router"  # a rounding error there changes which experts answer
+LARGEST_HALF = 65504.0
+HEADROOM = 4.0
+"""Values of new inputs may exceed those seen; a node that came nearer than this to the largest fp16 stays fp32."""
+SMALLEST_SCALE = 2.0**-18
+"""Held in fp16 to within 1 %, the step that int8 has at full scale."""
+_HALF_CAPABLE = {"Max", "Min", "TopK"}  # blocked for the sake of another runtime
+
+
+def quantized(source: Path, scheme: str, calibration: Samples, settings: Quantize) -> onnx.ModelProto:
+    """A model in one of the schemes `fp16`, `static_int8` (the rest fp32) and `int8_fp16` (the rest fp16)."""
+    model = onnx.shape_inference.infer_shapes(_onnx_file.read(source))
+    samples = _calibration_file.rows(calibration)
+
+    def ranges(by: Quantize) -> Mapping[str, _ranges.Range]:
+        return _ranges.observe(_onnx_activations.run(model, samples), len(samples), by)
+
+    made = model if scheme == "fp16" else _with_pairs(model, ranges(settings))
+    if scheme == "static_int8":
+        return made
+    whole = ranges(settings.model_copy(update={"ranges": RangeMethod.MIN_MAX}))  # one value that overflows is enough
+    return _in_half(made, [node.name for node in model.graph.node if _loud(node, whole)])
+
+
+def _with_pairs(model: onnx.ModelProto, ranges: Mapping[str, _ranges.Range]) -> onnx.ModelProto:
+    """Pairs before the heavy nodes only: TensorRT moves and fuses them itself; one behind would be in its way."""
+    data = {
+        name: TensorData(lowest=np.array(low, np.float32), highest=np.array(high, np.float32))
+        for name, (low, high) in ranges.items()
+    }
+    quantizer = QDQQuantizer(
+        model,
+        per_channel=True,
+        reduce_range=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QInt8,
+        tensors_range=TensorsData(CalibrationMethod.MinMax, data),
+        nodes_to_quantize=_heavy(model),
+        nodes_to_exclude=[],
+        op_types_to_quantize=list(HEAVY),
+        extra_options={
+            "ActivationSymmetric": True,
+            "WeightSymmetric": True,
+            "QuantizeBias": False,
+            "DedicatedQDQPair": True,
+            "OpTypesToExcludeOutputQuantization": list(HEAVY),
+            "QDQOpTypePerChannelSupportToAxis": {"MatMul": -1},  # what comes out, also of stacked experts
+            "MinimumRealRange": 127 * SMALLEST_SCALE,
+        },
+    )
+    quantizer.quantize_model()
+    made: onnx.ModelProto = quantizer.model.model
+    return made
+
+
+def _in_half(model: onnx.ModelProto, loud: list[str]) -> onnx.ModelProto:
+    """Floats inside the graph as fp16; inputs, outputs, routers and nodes with large values stay fp32, behind casts."""
+    kept = [node.name for node in model.graph.node if FLOAT_MODULES in node.name]
+    made: onnx.ModelProto = convert_float_to_float16(
+        model,
+        keep_io_types=True,
+        op_block_list=sorted(set(DEFAULT_OP_BLOCK_LIST) - _HALF_CAPABLE),
+        node_block_list=[*kept, *loud],
+    )
+    return made
+
+
+def _heavy(model: onnx.ModelProto) -> list[str]:
+    """Nodes with constant weights, but routers, and products whose bias is scaled: the quantizer forgets that scale."""
+    constants = _onnx_file.weights(model)
+    return [
+        node.name
+        for node in model.graph.node
+        if node.op_type in HEAVY
+        and node.input[1] in constants
+        and FLOAT_MODULES not in node.name
+        and all(one.name != "beta" or one.f == 1 for one in node.attribute)
+    ]
+
+
+def _loud(node: onnx.NodeProto, ranges: Mapping[str, _ranges.Range]) -> bool:
+    seen = [ranges[name] for name in (*node.input, *node.output) if name in ranges]
+    return any(max(-low, high) * HEADROOM > LARGEST_HALF for low, high in seen)
+
+
+def main(source: str, scheme: str, calibration: str, output: str) -> None:
+    """Quantize and write one model."""
+    samples, settings = _calibration_file.read(Path(calibration))
+    model = _onnx_file.stripped(in_order(quantized(Path(source), scheme, samples, settings)))
+    store.write_bytes(Path(output), model.SerializeToString(deterministic=True))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
