@@ -17,7 +17,8 @@ from onnxruntime.quantization import CalibrationMethod, QuantType, quantize_dyna
 from onnxruntime.quantization.calibrate import TensorData, TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
-from l0gm_edge.backends import Samples, _calibration_file, _onnx_file, _ranges
+from l0gm_edge import ranges as calibrators
+from l0gm_edge.backends import Samples, _calibration_file, _onnx_file
 from l0gm_edge.core import store
 from l0gm_edge.core.recipe import Quantize
 
@@ -45,7 +46,7 @@ def static_int8(source: Path, calibration: Samples, settings: Quantize) -> onnx.
     glue = [node.name for node in model.graph.node if node.op_type in GLUE]
     tables = [node.name for node in model.graph.node if node.op_type == TABLE]
     samples = _calibration_file.rows(calibration)
-    ranges = _ranges.observe(_activations(model, samples), len(samples), settings)
+    ranges = calibrators.observe(_activations(model, samples), len(samples), settings)
     quantizer = QDQQuantizer(
         model,
         per_channel=True,
@@ -111,7 +112,7 @@ def _activations(model: onnx.ModelProto, samples: list[dict[str, Any]]) -> Itera
         yield {**sample, **dict(zip(names, session.run(names, sample), strict=True))}
 
 
-def _tensors_data(ranges: Mapping[str, _ranges.Range]) -> TensorsData:
+def _tensors_data(ranges: Mapping[str, calibrators.Range]) -> TensorsData:
     data = {
         name: TensorData(lowest=np.array(low, np.float32), highest=np.array(high, np.float32))
         for name, (low, high) in ranges.items()

@@ -20,7 +20,8 @@ from ai_edge_quantizer.qtyping import TFLOperationName as Op
 from ai_edge_quantizer.quantizer import AlgorithmName, Quantizer
 from numpy.typing import NDArray
 
-from l0gm_edge.backends import Samples, _calibration_file, _ranges, _tflite_file
+from l0gm_edge import ranges as calibrators
+from l0gm_edge.backends import Samples, _calibration_file, _tflite_file
 from l0gm_edge.core import store
 from l0gm_edge.core.recipe import Quantize
 
@@ -83,7 +84,7 @@ def ranges(source: Path, calibration: Samples, settings: Quantize) -> dict[str, 
     The quantizer's own calibration follows a moving average of the extremes, which clips: 11 dB against 28 here.
     """
     samples = _calibration_file.rows(calibration)
-    found = _ranges.observe(_activations(source, samples), len(samples), settings)
+    found = calibrators.observe(_activations(source, samples), len(samples), settings)
     return {name: {"min": _scalar(low), "max": _scalar(high)} for name, (low, high) in found.items()}
 
 
