@@ -1,4 +1,4 @@
-"""Child process: fp32 ONNX -> int8 for ONNX Runtime's CPU kernels. Arguments: SOURCE SCHEME CALIBRATION OUTPUT."""
+"""Child process: fp32 ONNX -> another scheme for ONNX Runtime. Arguments: SOURCE SCHEME CALIBRATION OUTPUT."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from onnxruntime.quantization.calibrate import TensorData, TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from l0gm_edge import ranges as calibrators
-from l0gm_edge.backends import Samples, _calibration_file, _onnx_file
+from l0gm_edge.backends import Samples, _calibration_file, _onnx_file, _onnx_weights
 from l0gm_edge.core import store
 from l0gm_edge.core.recipe import Quantize
 
@@ -31,6 +31,7 @@ GLUE = ("Relu", "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceMean", "Co
 SMALLEST_INPUT_CHANNELS = 8
 SMALLEST_OUTPUT_CHANNELS = 16
 SMALLEST_LINEAR_WEIGHTS = 192 * 192
+OPSET_OF_16_BITS = 21
 FLOAT_MODULES = "router"  # a rounding error there changes which experts answer
 
 
@@ -47,14 +48,36 @@ def static_int8(source: Path, calibration: Samples, settings: Quantize) -> onnx.
     tables = [node.name for node in model.graph.node if node.op_type == TABLE]
     samples = _calibration_file.rows(calibration)
     ranges = calibrators.observe(_activations(model, samples), len(samples), settings)
+    return _with_pairs(model, (faster or heavy) + glue + tables, ranges, QuantType.QUInt8)
+
+
+def w8a16(source: Path, calibration: Samples, settings: Quantize) -> onnx.ModelProto:
+    """Int8 weights a channel, uint16 activations, in convolutions and linear layers; embeddings in int8."""
+    model = onnx.shape_inference.infer_shapes(_onnx_file.at_opset(_onnx_file.read(source), OPSET_OF_16_BITS))
+    samples = _calibration_file.rows(calibration)
+    ranges = calibrators.observe(_activations(model, samples), len(samples), settings)
+    paired = _with_pairs(model, [node.name for node in _heavy(model)], ranges, QuantType.QUInt16)
+    return _onnx_weights.integers(paired, (), bits=8)
+
+
+def weight_only(source: Path, bits: int) -> onnx.ModelProto:
+    """Linear layers with weights of 8 or 4 bits and embeddings of 8, computed in floats; the router stays float."""
+    model = _onnx_file.read(source)
+    return _onnx_weights.integers(model, [node for node in _heavy(model) if node.op_type in LINEAR], bits)
+
+
+def _with_pairs(
+    model: onnx.ModelProto, nodes: list[str], ranges: Mapping[str, calibrators.Range], activations: QuantType
+) -> onnx.ModelProto:
+    """Quantize/dequantize pairs around these nodes."""
     quantizer = QDQQuantizer(
         model,
         per_channel=True,
         reduce_range=False,
         weight_qType=QuantType.QInt8,
-        activation_qType=QuantType.QUInt8,
+        activation_qType=activations,
         tensors_range=_tensors_data(ranges),
-        nodes_to_quantize=(faster or heavy) + glue + tables,
+        nodes_to_quantize=nodes,
         nodes_to_exclude=[],
         op_types_to_quantize=["Conv", *LINEAR, *GLUE, TABLE],
         extra_options={},
@@ -126,6 +149,10 @@ def main(source: str, scheme: str, calibration: str, output: str) -> None:
     write = {
         "static_int8": lambda: static_int8(Path(source), samples, settings),
         "dynamic_int8": lambda: dynamic_int8(Path(source)),
+        "w8a16": lambda: w8a16(Path(source), samples, settings),
+        "weight_int8": lambda: weight_only(Path(source), bits=8),
+        "weight_int4": lambda: weight_only(Path(source), bits=4),
+        "fp16": lambda: _onnx_weights.fp16(_onnx_file.read(Path(source))),
     }
     model = _onnx_file.stripped(write[scheme]())
     store.write_bytes(Path(output), model.SerializeToString(deterministic=True))

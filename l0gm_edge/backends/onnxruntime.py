@@ -14,10 +14,14 @@ EXTRA = "onnx"
 SUFFIX = ".onnx"
 SCHEMES = {
     "fp32": "32-bit floats throughout",
+    "fp16": "16-bit weights, computed in 32-bit floats; half the file",
     "static_int8": "8-bit convolutions and large linear layers, where int8 is faster, and embeddings",
     "dynamic_int8": "8-bit weights in linear layers and embeddings, activations quantized as they come; a smaller file",
+    "w8a16": "8-bit weights, 16-bit activations: the most accurate static scheme; slow on CPUs, for NPUs",
+    "weight_int8": "8-bit weights in linear layers and embeddings, computed in floats; needs no calibration",
+    "weight_int4": "4-bit weights in linear layers, 8-bit embeddings, computed in floats; needs no calibration",
 }
-RANGED = frozenset({"static_int8"})
+RANGED = frozenset({"static_int8", "w8a16"})
 
 
 def require_installed() -> None:
