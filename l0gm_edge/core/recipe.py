@@ -224,12 +224,16 @@ class Quantize(Value):
     """The calibration set's size, and how the ranges of activations are found on it: a file of `l0gm_edge/ranges`.
 
     `percentile` and `averaging` (what each further run counts for in a moving average) go with those of that name.
+    Where layers are quantized by how sensitive they are, that is measured on `subset_size` rows of the set, and outputs
+    stay `min_sqnr_db` above the noise.
     """
 
     calibration_size: PositiveInt = 256
     ranges: PlugIn = "percentile"
     percentile: Annotated[float, Field(gt=50, le=100)] = 99.99
     averaging: Fraction = 0.01
+    subset_size: PositiveInt = 64
+    min_sqnr_db: PositiveFloat = 30.0
 
 
 class Measure(Value):
