@@ -15,7 +15,15 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from l0gm_edge.backends import Samples, Sensitivities, Sensitivity, _calibration_file, _onnx_file, _onnx_layers
+from l0gm_edge.backends import (
+    Samples,
+    Sensitivities,
+    Sensitivity,
+    _calibration_file,
+    _onnx_equalize,
+    _onnx_file,
+    _onnx_layers,
+)
 from l0gm_edge.backends import _onnx_pairs as pairs
 from l0gm_edge.core import store
 from l0gm_edge.core.allocate import Option, cheapest
@@ -33,8 +41,8 @@ def mixed_int8(source: Path, calibration: Samples, settings: Quantize) -> onnx.M
     Noise of layers is taken to add up; where together they bring more, the limit for their sum is halved and the choice
     made again. Raises ExportFailed when no layer can be quantized within the limit.
     """
-    model = _onnx_layers.named(_onnx_file.read(source))
     samples = _calibration_file.rows(calibration)
+    model = settled(_onnx_layers.named(_onnx_file.read(source)), samples, settings)
     found = pairs.ranges(model, samples, settings)
     few = spread(samples, settings.subset_size)
     nodes = (*_onnx_layers.worthwhile(model), *_onnx_layers.tables(model))
@@ -52,6 +60,20 @@ def mixed_int8(source: Path, calibration: Samples, settings: Quantize) -> onnx.M
         where=str(source),
         todo="lower quantize.min_sqnr_db, or drop the scheme from the hardware profile",
     )
+
+
+def settled(model: onnx.ModelProto, samples: Sequence[pairs.Sample], settings: Quantize) -> onnx.ModelProto:
+    """The model, or its equalized twin where that is asked for and brings less noise in int8."""
+    if not settings.equalize:
+        return model
+    few = spread(samples, settings.subset_size)
+    plain = outputs(model, few)
+
+    def noisy(one: onnx.ModelProto) -> float:
+        layers = _onnx_layers.with_glue(one, {node.name for node in _onnx_layers.worthwhile(one)})
+        return noise(outputs(pairs.with_pairs(one, layers, pairs.ranges(one, samples, settings)), few), plain)
+
+    return min(model, _onnx_equalize.equalized(model), key=noisy)
 
 
 def sensitivities(

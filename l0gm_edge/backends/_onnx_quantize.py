@@ -33,10 +33,11 @@ def static_int8(source: Path, calibration: Samples, settings: Quantize, layers: 
     model = _onnx_layers.named(_onnx_file.read(source))
     if unknown := set(layers) - {node.name for node in model.graph.node}:
         raise RefusedInput(f"there is no layer {', '.join(sorted(unknown))}", where=str(source))
+    samples = _calibration_file.rows(calibration)
+    model = _onnx_mixed.settled(model, samples, settings)
     gaining = (*_onnx_layers.worthwhile(model), *_onnx_layers.glue(model), *_onnx_layers.look_ups(model))
     nodes = _onnx_layers.with_glue(model, layers) if layers else [node.name for node in gaining]
-    found = _onnx_pairs.ranges(model, _calibration_file.rows(calibration), settings)
-    return _onnx_pairs.with_pairs(model, nodes, found)
+    return _onnx_pairs.with_pairs(model, nodes, _onnx_pairs.ranges(model, samples, settings))
 
 
 def w8a16(source: Path, calibration: Samples, settings: Quantize) -> onnx.ModelProto:

@@ -225,7 +225,7 @@ class Quantize(Value):
 
     `percentile` and `averaging` (what each further run counts for in a moving average) go with those of that name.
     Where layers are quantized by how sensitive they are, that is measured on `subset_size` rows of the set, and outputs
-    stay `min_sqnr_db` above the noise.
+    stay `min_sqnr_db` above the noise. `equalize` evens out layers that follow each other, where that helps.
     """
 
     calibration_size: PositiveInt = 256
@@ -234,6 +234,7 @@ class Quantize(Value):
     averaging: Fraction = 0.01
     subset_size: PositiveInt = 64
     min_sqnr_db: PositiveFloat = 30.0
+    equalize: bool = False
 
 
 class Measure(Value):
