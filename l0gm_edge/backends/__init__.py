@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, cast
+
+from pydantic import NonNegativeFloat, NonNegativeInt
 
 from l0gm_edge.core import plugins
 from l0gm_edge.core.artifact import TensorSpec
@@ -21,6 +24,29 @@ class ModelFacts(Value):
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     ops: dict[str, int]
+
+
+class Sensitivity(Value):
+    """What int8 does to a model's outputs when one layer alone has it: the power of the noise over that of the outputs.
+
+    Noise of several layers adds up where it is independent.
+    """
+
+    layer: str
+    op: str
+    multiplications: NonNegativeInt
+    noise: NonNegativeFloat
+
+    @property
+    def sqnr_db(self) -> float:
+        """The outputs' power above that of the noise, in decibels; infinite without noise."""
+        return -10 * math.log10(self.noise) if self.noise else math.inf
+
+
+class Sensitivities(Value):
+    """Every layer of a model that can be quantized."""
+
+    layers: tuple[Sensitivity, ...]
 
 
 class Backend(Protocol):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
+from onnx import version_converter
 
 from l0gm_edge.backends import ModelFacts
 from l0gm_edge.core.artifact import TensorSpec
@@ -69,6 +70,22 @@ def stripped(model: onnx.ModelProto) -> onnx.ModelProto:
     bare.ClearField("opset_import")
     bare.opset_import.extend(kept)
     return bare
+
+
+def at_opset(model: onnx.ModelProto, lowest: int) -> onnx.ModelProto:
+    """The model in the standard operators of this version at least. Raises RefusedInput when it cannot be converted."""
+    found = max((one.version for one in model.opset_import if one.domain in _DEFAULT_DOMAINS), default=0)
+    if found >= lowest:
+        return model
+    try:
+        converted: onnx.ModelProto = version_converter.convert_version(model, lowest)
+    except Exception as error:  # the converter, written in C++, gives up in many ways
+        raise RefusedInput(
+            f"operators of version {found} cannot be converted to version {lowest}: {error}",
+            todo=f"export the model with opset {lowest}, or drop the scheme from the hardware profile",
+        ) from error
+    converted.ir_version = max(converted.ir_version, onnx.helper.find_min_ir_version_for(converted.opset_import))
+    return converted
 
 
 def weights(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:

@@ -1,70 +1,65 @@
-"""Child process: fp32 ONNX -> int8 for ONNX Runtime's CPU kernels. Arguments: SOURCE SCHEME CALIBRATION OUTPUT."""
+"""Child process: fp32 ONNX -> another scheme for ONNX Runtime.
+
+Arguments: SOURCE SCHEME CALIBRATION OUTPUT, and for static_int8 the names of the LAYERS to quantize.
+"""
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import onnx
-from onnxruntime.quantization import CalibrationMethod, QuantType, quantize_dynamic
-from onnxruntime.quantization.calibrate import TensorData, TensorsData
-from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from l0gm_edge.backends import Samples, _calibration_file, _onnx_activations, _onnx_file, _ranges
+from l0gm_edge.backends import (
+    Samples,
+    _calibration_file,
+    _onnx_file,
+    _onnx_layers,
+    _onnx_mixed,
+    _onnx_pairs,
+    _onnx_weights,
+)
 from l0gm_edge.core import store
+from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.recipe import Quantize
 
-LINEAR = ("Gemm", "MatMul")
-TABLE = "Gather"  # an embedding: no faster in 8 bits, but often most of the file
-# Cheap to run on 8-bit values, so that neighbouring heavy operators need no conversion in between.
-GLUE = ("Relu", "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceMean", "Concat")
-# Below these sizes, and in depthwise convolutions, int8 is slower than float (x86 with VNNI, one thread, batch 1):
-# benchmarks/results/presets-layers.md, docs/decisions/0004-quantization-presets.md.
-SMALLEST_INPUT_CHANNELS = 8
-SMALLEST_OUTPUT_CHANNELS = 16
-SMALLEST_LINEAR_WEIGHTS = 192 * 192
-FLOAT_MODULES = "router"  # a rounding error there changes which experts answer
+OPSET_OF_16_BITS = 21
 
 
-def static_int8(source: Path, calibration: Samples, settings: Quantize) -> onnx.ModelProto:
-    """Quantize/dequantize pairs around the operators that gain from it: uint8 activations, int8 weights a channel.
-
-    Where no operator is large enough, all heavy ones are quantized, for the size of the file. Full 8-bit ranges: the
-    saturating instruction that would need 7 bits is gone from CPUs with VNNI, and accuracy is checked on the device.
-    """
-    model = onnx.shape_inference.infer_shapes(_onnx_file.read(source))
-    heavy = [node.name for node in _heavy(model)]
-    faster = [node.name for node in _heavy(model) if _gains(node, _onnx_file.weights(model))]
-    glue = [node.name for node in model.graph.node if node.op_type in GLUE]
-    tables = [node.name for node in model.graph.node if node.op_type == TABLE]
+def static_int8(source: Path, calibration: Samples, settings: Quantize, layers: tuple[str, ...]) -> onnx.ModelProto:
+    """Quantize/dequantize pairs around the operators that gain from it, or around these layers and their glue."""
+    model = _onnx_layers.named(_onnx_file.read(source))
+    if unknown := set(layers) - {node.name for node in model.graph.node}:
+        raise RefusedInput(f"there is no layer {', '.join(sorted(unknown))}", where=str(source))
     samples = _calibration_file.rows(calibration)
-    ranges = _ranges.observe(_onnx_activations.run(model, samples), len(samples), settings)
-    quantizer = QDQQuantizer(
-        model,
-        per_channel=True,
-        reduce_range=False,
-        weight_qType=QuantType.QInt8,
-        activation_qType=QuantType.QUInt8,
-        tensors_range=_tensors_data(ranges),
-        nodes_to_quantize=(faster or heavy) + glue + tables,
-        nodes_to_exclude=[],
-        op_types_to_quantize=["Conv", *LINEAR, *GLUE, TABLE],
-        extra_options={},
-    )
-    quantizer.quantize_model()
-    quantized: onnx.ModelProto = quantizer.model.model
-    return quantized
+    model = _onnx_mixed.settled(model, samples, settings)
+    gaining = (*_onnx_layers.worthwhile(model), *_onnx_layers.glue(model), *_onnx_layers.look_ups(model))
+    nodes = _onnx_layers.with_glue(model, layers) if layers else [node.name for node in gaining]
+    return _onnx_pairs.with_pairs(model, nodes, _onnx_pairs.ranges(model, samples, settings))
+
+
+def w8a16(source: Path, calibration: Samples, settings: Quantize) -> onnx.ModelProto:
+    """Int8 weights a channel, uint16 activations, in convolutions and linear layers; embeddings in int8."""
+    model = _onnx_layers.named(_onnx_file.at_opset(_onnx_file.read(source), OPSET_OF_16_BITS))
+    found = _onnx_pairs.ranges(model, _calibration_file.rows(calibration), settings)
+    heavy = [node.name for node in _onnx_layers.heavy(model)]
+    return _onnx_weights.integers(_onnx_pairs.with_pairs(model, heavy, found, QuantType.QUInt16), (), bits=8)
+
+
+def weight_only(source: Path, bits: int) -> onnx.ModelProto:
+    """Linear layers with weights of 8 or 4 bits and embeddings of 8, computed in floats; the router stays float."""
+    model = _onnx_layers.named(_onnx_file.read(source))
+    linear = [node for node in _onnx_layers.heavy(model) if node.op_type in _onnx_layers.LINEAR]
+    return _onnx_weights.integers(model, linear, bits)
 
 
 def dynamic_int8(source: Path) -> onnx.ModelProto:
     """Linear layers and embeddings with int8 weights; what layers read is quantized at each inference."""
     model = _onnx_file.read(source)
     # The quantizer first splits every Gemm, and names its half `<name>_MatMul`.
-    kept = [node.name for node in model.graph.node if FLOAT_MODULES in node.name]
+    kept = [node.name for node in model.graph.node if _onnx_layers.FLOAT_MODULES in node.name]
     with TemporaryDirectory(prefix="l0gm-edge-") as folder:
         quantized = Path(folder) / "dynamic.onnx"
         quantize_dynamic(
@@ -72,41 +67,22 @@ def dynamic_int8(source: Path) -> onnx.ModelProto:
             quantized,
             weight_type=QuantType.QInt8,
             nodes_to_exclude=[name + suffix for name in kept for suffix in ("", "_MatMul")],
-            op_types_to_quantize=[*LINEAR, TABLE],
+            op_types_to_quantize=[*_onnx_layers.LINEAR, _onnx_layers.TABLE],
         )
         return onnx.load(quantized)
 
 
-def _heavy(model: onnx.ModelProto) -> list[onnx.NodeProto]:
-    constants = _onnx_file.weights(model)
-    return [
-        node
-        for node in model.graph.node
-        if node.op_type in ("Conv", *LINEAR) and node.input[1] in constants and FLOAT_MODULES not in node.name
-    ]
-
-
-def _gains(node: onnx.NodeProto, constants: Mapping[str, tuple[int, ...]]) -> bool:
-    shape = constants[node.input[1]]
-    if node.op_type == "Conv":
-        return shape[0] >= SMALLEST_OUTPUT_CHANNELS and shape[1] >= SMALLEST_INPUT_CHANNELS
-    return math.prod(shape) >= SMALLEST_LINEAR_WEIGHTS
-
-
-def _tensors_data(ranges: Mapping[str, _ranges.Range]) -> TensorsData:
-    data = {
-        name: TensorData(lowest=np.array(low, np.float32), highest=np.array(high, np.float32))
-        for name, (low, high) in ranges.items()
-    }
-    return TensorsData(CalibrationMethod.MinMax, data)
-
-
-def main(source: str, scheme: str, calibration: str, output: str) -> None:
+def main(source: str, scheme: str, calibration: str, output: str, *layers: str) -> None:
     """Quantize and write one model."""
     samples, settings = _calibration_file.read(Path(calibration))
     write = {
-        "static_int8": lambda: static_int8(Path(source), samples, settings),
+        "static_int8": lambda: static_int8(Path(source), samples, settings, layers),
+        "mixed_int8": lambda: _onnx_mixed.mixed_int8(Path(source), samples, settings),
         "dynamic_int8": lambda: dynamic_int8(Path(source)),
+        "w8a16": lambda: w8a16(Path(source), samples, settings),
+        "weight_int8": lambda: weight_only(Path(source), bits=8),
+        "weight_int4": lambda: weight_only(Path(source), bits=4),
+        "fp16": lambda: _onnx_weights.fp16(_onnx_file.read(Path(source))),
     }
     model = _onnx_file.stripped(write[scheme]())
     store.write_bytes(Path(output), model.SerializeToString(deterministic=True))

@@ -7,20 +7,18 @@ biases; fp16 as casts. TensorRT 10 takes the same.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import onnx
-from onnxruntime.quantization import CalibrationMethod, QuantType
-from onnxruntime.quantization.calibrate import TensorData, TensorsData
+from onnxruntime.quantization import QuantType
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
-from l0gm_edge.backends import Samples, _calibration_file, _onnx_activations, _onnx_file, _ranges
+from l0gm_edge.backends import Samples, _calibration_file, _onnx_file, _onnx_pairs
+from l0gm_edge.backends._onnx_pairs import Ranges
 from l0gm_edge.backends._tensorrt_graph import in_order
 from l0gm_edge.core import store
-from l0gm_edge.core.recipe import Quantize, RangeMethod
+from l0gm_edge.core.recipe import Quantize
 
 HEAVY = ("Conv", "Gemm", "MatMul")
 FLOAT_MODULES = "router"  # a rounding error there changes which experts answer
@@ -36,30 +34,23 @@ def quantized(source: Path, scheme: str, calibration: Samples, settings: Quantiz
     """A model in one of the schemes `fp16`, `static_int8` (the rest fp32) and `int8_fp16` (the rest fp16)."""
     model = onnx.shape_inference.infer_shapes(_onnx_file.read(source))
     samples = _calibration_file.rows(calibration)
-
-    def ranges(by: Quantize) -> Mapping[str, _ranges.Range]:
-        return _ranges.observe(_onnx_activations.run(model, samples), len(samples), by)
-
-    made = model if scheme == "fp16" else _with_pairs(model, ranges(settings))
+    made = model if scheme == "fp16" else _with_pairs(model, _onnx_pairs.ranges(model, samples, settings))
     if scheme == "static_int8":
         return made
-    whole = ranges(settings.model_copy(update={"ranges": RangeMethod.MIN_MAX}))  # one value that overflows is enough
+    extremes = settings.model_copy(update={"ranges": "min_max"})  # one value that overflows is enough
+    whole = _onnx_pairs.ranges(model, samples, extremes)
     return _in_half(made, [node.name for node in model.graph.node if _loud(node, whole)])
 
 
-def _with_pairs(model: onnx.ModelProto, ranges: Mapping[str, _ranges.Range]) -> onnx.ModelProto:
+def _with_pairs(model: onnx.ModelProto, found: Ranges) -> onnx.ModelProto:
     """Pairs before the heavy nodes only: TensorRT moves and fuses them itself; one behind would be in its way."""
-    data = {
-        name: TensorData(lowest=np.array(low, np.float32), highest=np.array(high, np.float32))
-        for name, (low, high) in ranges.items()
-    }
     quantizer = QDQQuantizer(
         model,
         per_channel=True,
         reduce_range=False,
         weight_qType=QuantType.QInt8,
         activation_qType=QuantType.QInt8,
-        tensors_range=TensorsData(CalibrationMethod.MinMax, data),
+        tensors_range=_onnx_pairs.tensors_data(found),
         nodes_to_quantize=_heavy(model),
         nodes_to_exclude=[],
         op_types_to_quantize=list(HEAVY),
@@ -103,8 +94,8 @@ def _heavy(model: onnx.ModelProto) -> list[str]:
     ]
 
 
-def _loud(node: onnx.NodeProto, ranges: Mapping[str, _ranges.Range]) -> bool:
-    seen = [ranges[name] for name in (*node.input, *node.output) if name in ranges]
+def _loud(node: onnx.NodeProto, found: Ranges) -> bool:
+    seen = [found[name] for name in (*node.input, *node.output) if name in found]
     return any(max(-low, high) * HEADROOM > LARGEST_HALF for low, high in seen)
 
 

@@ -1,9 +1,9 @@
-"""Child process: fp32 TFLite -> fp16 or int8. Arguments: SOURCE SCHEME CALIBRATION OUTPUT."""
+"""Child process: fp32 TFLite -> another scheme. Arguments: SOURCE SCHEME CALIBRATION OUTPUT."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from ai_edge_quantizer.qtyping import TFLOperationName as Op
 from ai_edge_quantizer.quantizer import AlgorithmName, Quantizer
 from numpy.typing import NDArray
 
-from l0gm_edge.backends import Samples, _calibration_file, _ranges, _tflite_file
+from l0gm_edge import ranges as calibrators
+from l0gm_edge.backends import Samples, _calibration_file, _tflite_file
 from l0gm_edge.core import store
 from l0gm_edge.core.recipe import Quantize
 
@@ -58,13 +59,50 @@ def static_int8(quantizer: Quantizer) -> None:
     for op in LINEAR:
         quantizer.add_static_config(EVERYWHERE, op, 8, 8, A_LAYER)
     quantizer.add_dynamic_config(EVERYWHERE, Op.EMBEDDING_LOOKUP, 8, A_LAYER)
-    quantizer.update_quantization_recipe(ROUTER, Op.FULLY_CONNECTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    _float_router(quantizer)
 
 
 def mixed_int8(quantizer: Quantizer) -> None:
     """Static where the time goes in a convolutional network, dynamic where its accuracy is lost."""
     _static_convolutions(quantizer)
     _dynamic_linear(quantizer)
+
+
+def w8a16(quantizer: Quantizer) -> None:
+    """Int8 weights and int16 activations in everything heavy; refused by runtimes as old as tflite-runtime 2.14."""
+    for op in (*CONVOLUTIONS, *LINEAR):
+        quantizer.add_static_config(EVERYWHERE, op, 16, 8, A_CHANNEL)
+    quantizer.add_dynamic_config(EVERYWHERE, Op.EMBEDDING_LOOKUP, 8, A_LAYER)
+    _float_router(quantizer)
+
+
+def weight_int8(quantizer: Quantizer) -> None:
+    """Int8 weights, turned into floats where they are read."""
+    _weights_alone(quantizer, 8)
+
+
+def weight_int4(quantizer: Quantizer) -> None:
+    """Int4 weights in linear layers, turned into floats where they are read; convolutions have no such form."""
+    _weights_alone(quantizer, 4)
+
+
+def dynamic_int4(quantizer: Quantizer) -> None:
+    """Int4 weights in linear layers; activations quantized as they come, in 8 bits."""
+    for op in (Op.FULLY_CONNECTED, Op.EMBEDDING_LOOKUP):
+        quantizer.add_dynamic_config(EVERYWHERE, op, 4, A_CHANNEL)
+    _float_router(quantizer)
+
+
+def _weights_alone(quantizer: Quantizer, bits: int) -> None:
+    for op in (Op.FULLY_CONNECTED, Op.EMBEDDING_LOOKUP):
+        quantizer.add_weight_only_config(EVERYWHERE, op, bits, A_CHANNEL)
+    for op in (Op.CONV_2D, Op.DEPTHWISE_CONV_2D, Op.CONV_2D_TRANSPOSE):
+        quantizer.add_weight_only_config(EVERYWHERE, op, 8, A_CHANNEL)
+    _float_router(quantizer)
+
+
+def _float_router(quantizer: Quantizer) -> None:
+    quantizer.update_quantization_recipe(ROUTER, Op.FULLY_CONNECTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
 
 
 def _static_convolutions(quantizer: Quantizer) -> None:
@@ -83,7 +121,7 @@ def ranges(source: Path, calibration: Samples, settings: Quantize) -> dict[str, 
     The quantizer's own calibration follows a moving average of the extremes, which clips: 11 dB against 28 here.
     """
     samples = _calibration_file.rows(calibration)
-    found = _ranges.observe(_activations(source, samples), len(samples), settings)
+    found = calibrators.observe(_activations(source, samples), len(samples), settings)
     return {name: {"min": _scalar(low), "max": _scalar(high)} for name, (low, high) in found.items()}
 
 
@@ -113,11 +151,22 @@ def _scalar(value: float) -> NDArray[np.float32]:
     return np.array([[value]], np.float32)
 
 
+SET_UP: dict[str, Callable[[Quantizer], None]] = {
+    "fp16": fp16,
+    "dynamic_int8": dynamic_int8,
+    "static_int8": static_int8,
+    "mixed_int8": mixed_int8,
+    "w8a16": w8a16,
+    "weight_int8": weight_int8,
+    "weight_int4": weight_int4,
+    "dynamic_int4": dynamic_int4,
+}
+
+
 def main(source: str, scheme: str, calibration: str, output: str) -> None:
     """Quantize and write one model."""
-    set_up = {"fp16": fp16, "dynamic_int8": dynamic_int8, "static_int8": static_int8, "mixed_int8": mixed_int8}
     quantizer = Quantizer(source)
-    set_up[scheme](quantizer)
+    SET_UP[scheme](quantizer)
     needed = ranges(Path(source), *_calibration_file.read(Path(calibration))) if quantizer.need_calibration else None
     content = quantizer.quantize(needed).quantized_model
     if content is None:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from l0gm_edge.backends import ModelFacts, Samples, _calibration_file, _child
-from l0gm_edge.core import environment
+from l0gm_edge.backends import ModelFacts, Samples, Sensitivities, Sensitivity, _calibration_file, _child
+from l0gm_edge.core import environment, store
+from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.recipe import Quantize
 
 EXTRA = "onnx"
 SUFFIX = ".onnx"
 SCHEMES = {
     "fp32": "32-bit floats throughout",
+    "fp16": "16-bit weights, computed in 32-bit floats; half the file",
     "static_int8": "8-bit convolutions and large linear layers, where int8 is faster, and embeddings",
+    "mixed_int8": "as static_int8, less the layers that bring more noise than quantize.min_sqnr_db allows",
     "dynamic_int8": "8-bit weights in linear layers and embeddings, activations quantized as they come; a smaller file",
+    "w8a16": "8-bit weights, 16-bit activations: the most accurate static scheme; slow on CPUs, for NPUs",
+    "weight_int8": "8-bit weights in linear layers and embeddings, computed in floats; needs no calibration",
+    "weight_int4": "4-bit weights in linear layers, 8-bit embeddings, computed in floats; needs no calibration",
 }
-RANGED = frozenset({"static_int8"})
+RANGED = frozenset({"static_int8", "mixed_int8", "w8a16"})
 
 
 def require_installed() -> None:
@@ -42,6 +48,41 @@ def convert_all(files: Mapping[Path, Path]) -> None:
 
 def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path) -> None:
     """Write an fp32 ONNX file in another of `SCHEMES`. Raises DataError, MissingExtra or ExportFailed."""
+    _quantize(source, scheme, calibration, settings, output, ())
+
+
+def quantize_layers(
+    source: Path, layers: Sequence[str], calibration: Samples, settings: Quantize, output: Path
+) -> None:
+    """Write an fp32 ONNX file with these layers, by the names of their nodes, in static int8, and all else in float.
+
+    Raises RefusedInput when there are none, DataError, MissingExtra or ExportFailed.
+    """
+    if not layers:
+        raise RefusedInput("no layer was named to quantize", where=str(source), todo="ship the float file")
+    _quantize(source, "static_int8", calibration, settings, output, layers)
+
+
+def sensitivity(source: Path, calibration: Samples, settings: Quantize) -> tuple[Sensitivity, ...]:
+    """What each convolution, linear layer and embedding of an fp32 ONNX file, alone in int8, does to the outputs.
+
+    Ranges are found on all rows of `calibration`, noise on `subset_size` of them. Raises DataError, MissingExtra or
+    ExportFailed.
+    """
+    _require("measuring the sensitivity of layers")
+    _calibration_file.require_fit(calibration, inspect(source))
+    with TemporaryDirectory(prefix="l0gm-edge-") as folder:
+        samples, found = Path(folder) / "calibration.npz", Path(folder) / "found.json"
+        _calibration_file.write(samples, calibration, settings)
+        _child.run(
+            "l0gm_edge.backends._onnx_mixed", source, samples, found, purpose="measuring the sensitivity of layers"
+        )
+        return store.read_value(Sensitivities, found).layers
+
+
+def _quantize(
+    source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path, layers: Sequence[str]
+) -> None:
     _require("quantization for ONNX Runtime")
     _calibration_file.require_fit(calibration, inspect(source))
     with TemporaryDirectory(prefix="l0gm-edge-") as folder:
@@ -53,6 +94,7 @@ def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize
             scheme,
             samples,
             output,
+            *layers,
             purpose=f"quantization to {scheme} for ONNX Runtime",
         )
 

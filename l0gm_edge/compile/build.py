@@ -6,7 +6,7 @@ from pathlib import Path
 
 from l0gm_edge import backends
 from l0gm_edge.backends import Samples
-from l0gm_edge.core import environment, plugins, store
+from l0gm_edge.core import arrays, environment, plugins, store
 from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.hardware import HardwareProfile, Runtime
@@ -40,7 +40,8 @@ def build(
         for scheme in _schemes(runtime) if role is Role.COMPRESSED else ():
             output = folder / f"{_name(role, runtime, scheme)}{backend.SUFFIX}"
             backend.quantize(plain, scheme, calibration, settings, output)
-            made.append(_artifact(output, role, runtime, scheme, plain, recipe_sha256))
+            digest = arrays.sha256(calibration) if scheme in backend.RANGED else None
+            made.append(_artifact(output, role, runtime, scheme, plain, recipe_sha256, digest))
     return tuple(made)
 
 
@@ -67,7 +68,13 @@ def _name(role: Role, runtime: Runtime, scheme: str) -> str:
 
 
 def _artifact(
-    path: Path, role: Role, runtime: Runtime, scheme: str, parent: Path, recipe_sha256: str | None
+    path: Path,
+    role: Role,
+    runtime: Runtime,
+    scheme: str,
+    parent: Path,
+    recipe_sha256: str | None,
+    calibration_sha256: str | None = None,
 ) -> Artifact:
     facts = backends.plugin(runtime.name).inspect(path)
     return Artifact(
@@ -82,6 +89,7 @@ def _artifact(
         outputs=facts.outputs,
         parent_sha256=store.file_sha256(parent),
         recipe_sha256=recipe_sha256,
+        calibration_sha256=calibration_sha256,
         tools=environment.tool_versions(),
         ops=facts.ops,
     )

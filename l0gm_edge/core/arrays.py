@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,11 @@ def packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
+
+
+def sha256(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Digest of named arrays: that of the file `write` makes of them."""
+    return hashlib.sha256(packed(arrays)).hexdigest()
 
 
 def write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

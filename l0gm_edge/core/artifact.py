@@ -28,6 +28,7 @@ class TensorSpec(Value):
 class Artifact(Value):
     """A model file for one runtime; `path` is relative to the folder of the stage that made it.
 
+    `calibration_sha256` is the digest of the samples that ranges were taken from, where the scheme has ranges.
     `problems` are what a look at its operators found wrong, in words.
     """
 
@@ -42,6 +43,7 @@ class Artifact(Value):
     outputs: tuple[TensorSpec, ...]
     parent_sha256: str | None = None
     recipe_sha256: str | None
+    calibration_sha256: str | None = None
     tools: dict[str, str]
     ops: dict[str, int]
     problems: tuple[str, ...] = ()

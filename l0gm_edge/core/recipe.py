@@ -224,19 +224,21 @@ class Prune(Value):
     round_widths: bool = True
 
 
-class RangeMethod(StrEnum):
-    """How an activation's range is estimated from the calibration set."""
-
-    MIN_MAX = "min_max"
-    PERCENTILE = "percentile"
-
-
 class Quantize(Value):
-    """The calibration set's size, and how ranges are estimated from it."""
+    """The calibration set's size, and how the ranges of activations are found on it: a file of `l0gm_edge/ranges`.
+
+    `percentile` and `averaging` (what each further run counts for in a moving average) go with those of that name.
+    Where layers are quantized by how sensitive they are, that is measured on `subset_size` rows of the set, and outputs
+    stay `min_sqnr_db` above the noise. `equalize` evens out layers that follow each other, where that helps.
+    """
 
     calibration_size: PositiveInt = 256
-    ranges: RangeMethod = RangeMethod.PERCENTILE
+    ranges: PlugIn = "percentile"
     percentile: Annotated[float, Field(gt=50, le=100)] = 99.99
+    averaging: Fraction = 0.01
+    subset_size: PositiveInt = 64
+    min_sqnr_db: PositiveFloat = 30.0
+    equalize: bool = False
 
 
 class Measure(Value):

@@ -17,7 +17,7 @@ from l0gm_edge.learn.batches import tensors
 from l0gm_edge.pipeline import learning
 from l0gm_edge.pipeline.context import Context
 from l0gm_edge.pipeline.cuts import stirred
-from l0gm_edge.quantize.calibration_set import calibration_set
+from l0gm_edge.quantize.calibration_set import calibration_set, described
 
 
 class Artifacts(Value):
@@ -27,9 +27,10 @@ class Artifacts(Value):
 
 
 def quantize(context: Context, folder: Path) -> None:
-    """Draw the calibration set that ranges are estimated from."""
+    """Draw the calibration set that ranges are estimated from, and note what it holds."""
     drawn = calibration_set(context.dataset.calibration, context.recipe.quantize)
-    arrays.write(folder / "calibration.npz", drawn)
+    arrays.write(folder / "calibration.npz", drawn.inputs)
+    store.write_value(folder / "calibration.json", described(drawn, context.dataset.classes))
 
 
 def compile(context: Context, folder: Path) -> None:  # noqa: A001 (the stage's name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from l0gm_edge import backends
+from l0gm_edge import backends, ranges
 from l0gm_edge.core import environment
 from l0gm_edge.pipeline.context import Context
 
@@ -37,12 +37,13 @@ def tabulating(context: Context) -> None:
 
 
 def compiling(context: Context) -> None:
-    """Every runtime of the profile has the schemes asked of it, and its tools are installed.
+    """Every runtime of the profile has the schemes asked of it, ranges are found in a known way, tools are installed.
 
     Raises RecipeError or MissingExtra.
     """
     from l0gm_edge.compile import build
 
     build.require_schemes(context.hardware)
+    ranges.plugin(context.recipe.quantize.ranges)
     for runtime in context.hardware.runtimes:
         backends.plugin(runtime.name).require_installed()

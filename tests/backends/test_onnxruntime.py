@@ -3,12 +3,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 import torch
+from onnxruntime import InferenceSession
 
 from l0gm_edge.backends import onnxruntime
+from l0gm_edge.core import plugins
 from l0gm_edge.core.errors import RefusedInput
+from l0gm_edge.core.recipe import Quantize
 
 Compiled = Callable[[str, str], Path]
 pytestmark = pytest.mark.slow
@@ -20,6 +24,20 @@ def test_only_layers_that_gain_are_int8(compiled: Compiled) -> None:
     dequantized = {name for node in graph.node if node.op_type == "DequantizeLinear" for name in node.output}
     int8 = {node.name for node in graph.node if node.op_type in ("Conv", "Gemm") and node.input[1] in dequantized}
     assert int8 == {"image.3", "image.6"}
+
+
+@pytest.mark.parametrize("way", plugins.names("l0gm_edge.ranges"))
+def test_static_int8_with_every_way_to_find_ranges(
+    way: str, compiled: Compiled, samples: dict[str, np.ndarray], expected: np.ndarray, tmp_path: Path
+) -> None:
+    output = tmp_path / "static.onnx"
+    onnxruntime.quantize(
+        compiled("onnxruntime", "fp32"), "static_int8", samples, Quantize(ranges=way, averaging=0.1), output
+    )
+    session = InferenceSession(output, providers=["CPUExecutionProvider"])
+    rows = [{name: values[row : row + 1] for name, values in samples.items()} for row in range(len(expected))]
+    error = np.concatenate([session.run(["logits"], row)[0] for row in rows]) - expected
+    assert np.median(10 * np.log10((expected**2).sum(1) / (error**2).sum(1))) > 25
 
 
 def test_nodes_are_named_after_modules(compiled: Compiled) -> None:

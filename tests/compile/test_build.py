@@ -33,7 +33,8 @@ def stand_in() -> SimpleNamespace:
     spec = TensorSpec(name="x", shape=(1, 2), dtype="float32")
     return SimpleNamespace(
         SUFFIX=".txt",
-        SCHEMES={"fp32": "plain", "static_int8": "small"},
+        SCHEMES={"fp32": "plain", "static_int8": "small", "fp16": "half"},
+        RANGED=frozenset({"static_int8"}),
         convert=lambda program, output: output.write_text(f"from {program.read_text()}"),
         quantize=lambda source, scheme, calibration, settings, output: output.write_text(
             f"{scheme} {source.read_text()}"
@@ -77,7 +78,7 @@ def test_an_unknown_scheme_is_refused_before_any_work(built: Build, tmp_path: Pa
     with pytest.raises(RecipeError, match="did you mean 'static_int8'") as refused:
         built(Role.DENSE, profile(one=("fp32",), two=("statik_int8",)))
     assert "runtimes[1].schemes" in refused.value.what
-    assert refused.value.allowed == "fp32, static_int8"
+    assert refused.value.allowed == "fp32, static_int8, fp16"
     assert [path.name for path in tmp_path.iterdir()] == ["model.pt2"]
 
 
@@ -99,3 +100,12 @@ def test_the_floor_of_every_runtime(tmp_path: Path) -> None:
         assert {spec.name for spec in one.inputs} == {"image", "tabular"}
         assert [spec.shape for spec in one.outputs] == [(1, 3)]
         assert one.size_bytes < 4096
+
+
+def test_only_schemes_with_ranges_name_their_calibration_set(built: Build) -> None:
+    made = built(Role.COMPRESSED, profile(one=("static_int8", "fp16")))
+    assert [(one.scheme, one.calibration_sha256 is not None) for one in made] == [
+        ("fp32", False),
+        ("static_int8", True),
+        ("fp16", False),
+    ]

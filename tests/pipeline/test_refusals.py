@@ -66,6 +66,13 @@ def test_a_scheme_that_a_runtime_does_not_have_is_refused_before_anything_is_mad
     assert left(out) == []
 
 
+def test_an_unknown_way_to_find_ranges_is_refused_before_any_work(run: Run, out: Path) -> None:
+    result = run("--set", "quantize.ranges=percentil")
+    assert result.exit_code == 2
+    assert "there is no ranges named 'percentil'; did you mean 'percentile'?" in result.stderr
+    assert left(out) == []
+
+
 def test_a_loss_that_explodes_is_told_and_leaves_no_stage(run: Run, out: Path) -> None:
     result = run("--set", "learn.lr=1e9")
     assert result.exit_code == 2
