@@ -24,6 +24,7 @@ from l0gm_edge.backends import (
 from l0gm_edge.core import store
 from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.recipe import Quantize
+from l0gm_edge.ranges import unclipped
 
 OPSET_OF_16_BITS = 21
 
@@ -43,7 +44,7 @@ def static_int8(source: Path, calibration: Samples, settings: Quantize, layers: 
 def w8a16(source: Path, calibration: Samples, settings: Quantize) -> onnx.ModelProto:
     """Int8 weights a channel, uint16 activations, in convolutions and linear layers; embeddings in int8."""
     model = _onnx_layers.named(_onnx_file.at_opset(_onnx_file.read(source), OPSET_OF_16_BITS))
-    found = _onnx_pairs.ranges(model, _calibration_file.rows(calibration), settings)
+    found = _onnx_pairs.ranges(model, _calibration_file.rows(calibration), unclipped(settings))
     heavy = [node.name for node in _onnx_layers.heavy(model)]
     return _onnx_weights.integers(_onnx_pairs.with_pairs(model, heavy, found, QuantType.QUInt16), (), bits=8)
 

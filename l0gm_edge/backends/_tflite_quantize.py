@@ -167,7 +167,9 @@ def main(source: str, scheme: str, calibration: str, output: str) -> None:
     """Quantize and write one model."""
     quantizer = Quantizer(source)
     SET_UP[scheme](quantizer)
-    needed = ranges(Path(source), *_calibration_file.read(Path(calibration))) if quantizer.need_calibration else None
+    samples, settings = _calibration_file.read(Path(calibration))
+    wide = calibrators.unclipped(settings) if scheme == "w8a16" else settings
+    needed = ranges(Path(source), samples, wide) if quantizer.need_calibration else None
     content = quantizer.quantize(needed).quantized_model
     if content is None:
         raise RuntimeError("the quantizer returned no model")

@@ -19,7 +19,7 @@ SCHEMES = {
     "static_int8": "8-bit convolutions and large linear layers, where int8 is faster, and embeddings",
     "mixed_int8": "as static_int8, less the layers that bring more noise than quantize.min_sqnr_db allows",
     "dynamic_int8": "8-bit weights in linear layers and embeddings, activations quantized as they come; a smaller file",
-    "w8a16": "8-bit weights, 16-bit activations: the most accurate static scheme; slow on CPUs, for NPUs",
+    "w8a16": "8-bit weights, 16-bit activations in all heavy layers: for NPUs, slow on CPUs",
     "weight_int8": "8-bit weights in linear layers and embeddings, computed in floats; needs no calibration",
     "weight_int4": "4-bit weights in linear layers, 8-bit embeddings, computed in floats; needs no calibration",
 }

@@ -18,7 +18,7 @@ SCHEMES = {
     "dynamic_int8": "8-bit weights, activations quantized as they come; needs no calibration",
     "static_int8": "8-bit weights and activations in convolutions and linear layers, float elsewhere",
     "mixed_int8": "static in convolutions, dynamic in linear layers: nearly as fast, more accurate",
-    "w8a16": "8-bit weights, 16-bit activations: the most accurate static scheme; slow on CPUs, for NPUs",
+    "w8a16": "8-bit weights, 16-bit activations in all heavy layers: for NPUs, slow on CPUs",
     "weight_int8": "8-bit weights, computed in floats; needs no calibration",
     "weight_int4": "4-bit weights in linear layers and embeddings, 8-bit in convolutions, computed in floats",
     "dynamic_int4": "4-bit weights in linear layers and embeddings, activations quantized as they come",

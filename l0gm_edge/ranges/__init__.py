@@ -40,6 +40,11 @@ def plugin(name: str) -> CalibratorPlugin:
     return cast(CalibratorPlugin, plugins.load(__name__, name))
 
 
+def unclipped(settings: Quantize) -> Quantize:
+    """The settings for 16-bit activations: with 65 536 values to tell apart, clipping costs more than it gains."""
+    return settings.model_copy(update={"ranges": "min_max"})
+
+
 def observe(runs: Iterable[Mapping[str, NDArray[Any]]], count: int, settings: Quantize) -> dict[str, Range]:
     """The range of every named tensor over `count` runs, each of which gives every tensor in its full shape.
 

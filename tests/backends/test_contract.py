@@ -85,6 +85,14 @@ def test_quantized_stays_close(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", BACKENDS)
+def test_sixteen_bits_are_not_clipped(name: str, compiled: Compiled, samples: Arrays, tmp_path: Path) -> None:
+    clipping = Quantize(ranges="percentile", percentile=90)
+    backends.plugin(name).quantize(compiled(name, "fp32"), "w8a16", samples, clipping, tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == compiled(name, "w8a16").read_bytes()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "scheme"), QUANTIZED)
 def test_quantized_is_smaller(name: str, scheme: str, compiled: Compiled) -> None:
     assert compiled(name, scheme).stat().st_size < compiled(name, "fp32").stat().st_size

@@ -40,6 +40,22 @@ def test_static_int8_is_int8_in_heavy_operators_only(compiled: Compiled) -> None
     assert np.dtype(np.int8) in static.values()
 
 
+def test_weights_alone_convert_nothing_that_is_computed(compiled: Compiled) -> None:
+    for scheme in ("weight_int8", "weight_int4"):
+        found = tensors(compiled("tflite", scheme))
+        assert "QUANTIZE" not in tflite.inspect(compiled("tflite", scheme)).ops
+        assert found["moe.router"] == np.float32
+
+
+def test_four_bits_take_less_than_eight(compiled: Compiled) -> None:
+    sizes = {scheme: compiled("tflite", scheme).stat().st_size for scheme in tflite.SCHEMES}
+    assert sizes["weight_int4"] < sizes["weight_int8"]
+
+
+def test_w8a16_has_activations_of_16_bits(compiled: Compiled) -> None:
+    assert np.dtype(np.int16) in tensors(compiled("tflite", "w8a16")).values()
+
+
 def test_dynamic_int8_needs_no_conversions(compiled: Compiled) -> None:
     ops = tflite.inspect(compiled("tflite", "dynamic_int8")).ops
     assert "QUANTIZE" not in ops
