@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from l0gm_edge.bundle import consumers
 from l0gm_edge.bundle.manifest import MANIFEST, File, Manifest, Model
 from l0gm_edge.core import arrays, store
 from l0gm_edge.core.artifact import Artifact
@@ -73,6 +74,9 @@ def write(contents: Contents, folder: Path) -> Manifest:
             store.require_digest(shipped.source, shipped.artifact.sha256)
             files[_model_path(shipped)] = _put(folder, _model_path(shipped), shipped.source.read_bytes())
             files[_expected_path(shipped)] = _put(folder, _expected_path(shipped), _npy(shipped.expected))
+        models = tuple(_model(shipped) for shipped in contents.models)
+        for name, text in consumers.sources(contents.labels, models).items():
+            files[name] = _put(folder, name, text.encode())
         reports = {name: _put(folder, name, text.encode()) for name, text in contents.reports.items()}
         unsigned = Manifest(
             name=contents.name,
@@ -83,7 +87,7 @@ def write(contents: Contents, folder: Path) -> Manifest:
             preprocess=contents.preprocess,
             samples=SAMPLES,
             sample_count=count,
-            models=tuple(_model(shipped) for shipped in contents.models),
+            models=models,
             files=dict(sorted(files.items())),
             reports=dict(sorted(reports.items())),
         )
