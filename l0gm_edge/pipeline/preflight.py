@@ -46,3 +46,10 @@ def compiling(context: Context) -> None:
     build.require_schemes(context.hardware)
     for runtime in context.hardware.runtimes:
         backends.plugin(runtime.name).require_installed()
+
+
+def bundling(_: Context) -> None:
+    """What writes a bundle is installed. Raises MissingExtra."""
+    from l0gm_edge.bundle import sbom
+
+    sbom.require_installed()
