@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from l0gm_edge.bundle import signature
 from l0gm_edge.bundle.verify import verify
 from l0gm_edge.bundle.write import Contents, write
-from l0gm_edge.core.errors import IntegrityError, RefusedInput
+from l0gm_edge.core import environment
+from l0gm_edge.core.errors import IntegrityError, MissingExtra, RefusedInput
 
 NOT_ENCRYPTED = NoEncryption()
 
@@ -204,3 +205,15 @@ def test_openssl_agrees(bundle: Path, tmp_path: Path) -> None:
     ]
     assert subprocess.run([*check, bundle / "manifest.json"], capture_output=True, check=False).returncode == 0
     assert subprocess.run([*check, bundle / "consume.py"], capture_output=True, check=False).returncode != 0
+
+
+def test_without_the_library_a_signature_is_never_taken_on_trust(
+    bundle: Path, ours: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signature.sign(bundle, ours.private)
+    monkeypatch.setattr(environment, "find_spec", lambda name: None)
+    for trusted in (None, ours.public):
+        with pytest.raises(MissingExtra, match=r"l0gm-edge\[bundle\]"):
+            verify(bundle, public_key=trusted)
+    (bundle / "signature.json").unlink()
+    assert verify(bundle).signed_by is None
