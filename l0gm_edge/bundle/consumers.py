@@ -55,8 +55,11 @@ class Parameter:
 
 
 def sources(labels: Sequence[str], models: Sequence[Model]) -> dict[str, str]:
-    """Source text by path in the bundle; only for models that take `ELEMENTS` and give float32 class scores first."""
-    written = [model for model in models if _is_plain(model)]
+    """Source text by path in the bundle.
+
+    Only for models that take `ELEMENTS` and whose first output is a float32 score for each label.
+    """
+    written = [model for model in models if _is_plain(model, len(labels))]
     found: dict[str, str] = {}
     for model in written:
         given = {"model": model, "output": model.outputs[0], "labels": labels}
@@ -71,8 +74,10 @@ def sources(labels: Sequence[str], models: Sequence[Model]) -> dict[str, str]:
     return found
 
 
-def _is_plain(model: Model) -> bool:
-    return model.outputs[0].dtype == "float32" and all(spec.dtype in ELEMENTS for spec in model.inputs)
+def _is_plain(model: Model, classes: int) -> bool:
+    scores = model.outputs[0]
+    gives_scores = scores.dtype == "float32" and _count(scores) == classes
+    return gives_scores and all(spec.dtype in ELEMENTS for spec in model.inputs)
 
 
 def _templates(model: Model) -> Iterator[tuple[str, str]]:

@@ -103,13 +103,19 @@ def test_cpp_refuses_what_does_not_fit(releases: Path, tmp_path: Path) -> None:
     short = tmp_path / "short.bin"
     short.write_bytes(table.read_bytes()[:-1])
     onnx, tflite = (bundle / model.path for model in manifest.models)
+    others = {
+        "onnxruntime": tiny_models.write_onnx(tmp_path / "other.onnx"),
+        "tflite": tiny_models.write_tflite(tmp_path / "other.tflite"),
+    }
+    named = {"onnxruntime": "image", "tflite": "its inputs or outputs have other names"}
     for model, other in zip(manifest.models, (tflite, onnx), strict=True):
         program = tmp_path / "build" / model.name
         for arguments, words in {
             (): "one file for each input: image table",
             (bundle / model.path, image, short): "whole rows",
             (bundle / model.path, image, tmp_path / "none.bin"): "cannot read",
-            (other, image, table): "",
+            (other, image, table): "",  # no model of this runtime
+            (others[model.runtime], image, table): named[model.runtime],
             (tmp_path / "none", image, table): "",
         }.items():
             done = classify(program, releases, *arguments)
@@ -165,7 +171,8 @@ SCORES = TensorSpec(name="logits", shape=(1, 2), dtype="float32")
 
 
 def kotlin(*inputs: TensorSpec, labels: Sequence[str] = ("a", "b")) -> str:
-    return consumers.sources(labels, [model_of(inputs, [SCORES], "tflite")])["kotlin/small.kt"]
+    scores = TensorSpec(name="logits", shape=(1, len(labels)), dtype="float32")
+    return consumers.sources(labels, [model_of(inputs, [scores], "tflite")])["kotlin/small.kt"]
 
 
 def test_kotlin_is_written_for_the_inputs_and_outputs() -> None:
@@ -213,10 +220,12 @@ def test_two_inputs_never_share_a_parameter() -> None:
     )
 
 
-@pytest.mark.parametrize(("inputs", "outputs"), [("float16", "float32"), ("float32", "int8")])
-def test_a_model_of_other_numbers_gets_none(inputs: str, outputs: str) -> None:
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "classes"), [("float16", "float32", 2), ("float32", "int8", 2), ("float32", "float32", 3)]
+)
+def test_a_model_of_other_numbers_gets_none(inputs: str, outputs: str, classes: int) -> None:
     given = TensorSpec(name="x", shape=(1, 1), dtype=inputs)
-    model = model_of([given], [TensorSpec(name="logits", shape=(1, 2), dtype=outputs)])
+    model = model_of([given], [TensorSpec(name="logits", shape=(1, classes), dtype=outputs)])
     assert consumers.sources(("a", "b"), [model]) == {}
 
 
