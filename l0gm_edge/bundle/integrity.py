@@ -42,7 +42,9 @@ def read(folder: Path) -> Manifest:
 def require_intact(folder: Path, manifest: Manifest) -> None:
     """Raise IntegrityError, telling of every file that is missing, added or changed, unless there is none."""
     recorded = {**manifest.files, **manifest.reports}
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or path.is_file()}
+    found = {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()
+    }
     added = sorted(found - recorded.keys() - {MANIFEST, SIGNATURE, store.RECORD})
     problems = [f"{name}: does not belong to the bundle" for name in added]
     problems += [f"{name}: {fault}" for name, file in recorded.items() if (fault := _fault(folder / name, file))]
