@@ -116,6 +116,7 @@ def test_the_wheel_carries_recipes_profiles_and_type_hints(tmp_path: Path) -> No
     for kind in ("recipes", "hardware"):
         assert {f"l0gm_edge/shipped/{kind}/{name}.yaml" for name in shipped.names(kind)} <= held
     assert "l0gm_edge/py.typed" in held
-    ours = {path.relative_to(ROOT).as_posix() for path in FILES}
+    carried = (path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    ours = {path.relative_to(ROOT).as_posix() for path in carried}
     assert ours <= held
     assert not any(name.startswith(("tests/", "benchmarks/", "runs/")) for name in held)

@@ -1,1 +1,1 @@
-"""The bundle: what a person ships. Model files, samples with expected outputs, a consumer, the report, and digests."""
+"""The bundle: what a person ships. Models, samples with expected outputs, consumers, bill of materials, digests."""

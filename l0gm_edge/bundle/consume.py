@@ -1,4 +1,10 @@
-"""Run a model of this bundle on its samples: `python consume.py [MODEL]`. Needs numpy and the model's runtime."""
+"""Run a model of this bundle on its samples: `python consume.py [MODEL]`. Needs numpy and the model's runtime.
+
+Ends with 1 when the outputs are not the expected ones. In a program of your own:
+
+    from consume import Classifier
+    label, confidence = Classifier().classify(image=image, text=text)[0]
+"""
 
 import json
 import sys
@@ -23,20 +29,68 @@ def load(path: Path, runtime: str) -> Any:
     raise ImportError(f"this consumer cannot run {runtime}")
 
 
+def logits(predict: Any, model: dict[str, Any], rows: dict[str, Any]) -> Any:
+    """Logits (n, classes) of rows by input name, each (n, *shape). Raises ValueError for inputs of another shape."""
+    # A runtime may want token ids in another type than they come in.
+    inputs = {spec["name"]: np.asarray(rows[spec["name"]]).astype(spec["dtype"]) for spec in model["inputs"]}
+    count = len(next(iter(inputs.values())))
+    for spec in model["inputs"]:
+        found, wanted = inputs[spec["name"]].shape, (count, *spec["shape"][1:])
+        if found != wanted:
+            raise ValueError(f"input {spec['name']} has shape {found}, not {wanted}")
+    return np.concatenate([predict({name: values[i : i + 1] for name, values in inputs.items()}) for i in range(count)])
+
+
 def run(folder: Path, manifest: dict[str, Any], model: dict[str, Any]) -> Any:
     """Logits (samples, classes) of one model on the bundle's samples."""
-    predict, samples = load(folder / model["path"], model["runtime"]), dict(np.load(folder / manifest["samples"]))
-    # A runtime may want token ids in another type than the samples have.
-    inputs = {spec["name"]: samples[spec["name"]].astype(spec["dtype"], copy=False) for spec in model["inputs"]}
-    rows = range(manifest["sample_count"])
-    return np.concatenate([predict({name: values[i : i + 1] for name, values in inputs.items()}) for i in rows])
+    return logits(load(folder / model["path"], model["runtime"]), model, dict(np.load(folder / manifest["samples"])))
+
+
+class Classifier:
+    """One model of the bundle in `folder`: the one called `name`, else the first."""
+
+    def __init__(self, folder: Path = Path(__file__).parent, name: str | None = None) -> None:
+        self.folder = folder
+        self.manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        models = {model["name"]: model for model in self.manifest["models"]}
+        if name is not None and name not in models:
+            raise ValueError(f"there is no model {name}, only {', '.join(models)}")
+        self.model = models[name or next(iter(models))]
+        self.predict = load(folder / self.model["path"], self.model["runtime"])
+
+    def classify(self, **rows: Any) -> list[tuple[str, float]]:
+        """The likeliest label of each row, and how sure the model is (0..1). Every input is (n, *shape)."""
+        return self.told(logits(self.predict, self.model, rows))
+
+    def told(self, scores: Any) -> list[tuple[str, float]]:
+        """Labels and calibrated confidences of logits (n, classes)."""
+        scaled = scores / self.model["temperature"]
+        odds = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        odds /= odds.sum(axis=1, keepdims=True)
+        return [(self.manifest["labels"][row.argmax()], float(row.max())) for row in odds]
+
+    def samples(self) -> tuple[Any, float]:
+        """Logits of the bundle's samples, and how far they are from the expected ones, as a part of the largest."""
+        rows = dict(np.load(self.folder / self.manifest["samples"]))
+        found, expected = logits(self.predict, self.model, rows), np.load(self.folder / self.model["expected"])
+        return found, float(np.abs(found - expected).max() / (np.abs(expected).max() or 1.0))
+
+
+def main(arguments: list[str]) -> int:
+    """Print a label and its confidence for each sample."""
+    try:
+        classifier = Classifier(name=arguments[0] if arguments else None)
+    except (ImportError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    found, off = classifier.samples()
+    for label, confidence in classifier.told(found):
+        print(f"{label}\t{confidence:.3f}")
+    if off <= classifier.model["tolerance"]:
+        return 0
+    print(f"the outputs differ by {off:.2g} of their scale from the expected ones", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":
-    folder = Path(__file__).parent
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    model = next(one for one in manifest["models"] if one["name"] in sys.argv[1:] or len(sys.argv) == 1)
-    scaled = run(folder, manifest, model) / model["temperature"]
-    odds = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    for row in odds / odds.sum(axis=1, keepdims=True):
-        print(f"{manifest['labels'][row.argmax()]}\t{row.max():.3f}")
+    sys.exit(main(sys.argv[1:]))

@@ -1,7 +1,7 @@
 """Whether a bundle is what its manifest says: nothing missing, added, swapped or changed.
 
-This tells damage and mix-ups. It is no signature: whoever compares `bundle_sha256` with one from a trusted place knows
-that models, samples and consumer are the ones meant.
+This tells damage and mix-ups. It is no signature (see `signature`): whoever compares `bundle_sha256` with one from a
+trusted place knows that models, samples and consumers are the ones meant.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from l0gm_edge.bundle.manifest import MANIFEST, File, Manifest
+from l0gm_edge.bundle.manifest import MANIFEST, SIGNATURE, File, Manifest
 from l0gm_edge.core import store
 from l0gm_edge.core.errors import IntegrityError, RefusedInput
 
@@ -42,8 +42,10 @@ def read(folder: Path) -> Manifest:
 def require_intact(folder: Path, manifest: Manifest) -> None:
     """Raise IntegrityError, telling of every file that is missing, added or changed, unless there is none."""
     recorded = {**manifest.files, **manifest.reports}
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or path.is_file()}
-    added = sorted(found - recorded.keys() - {MANIFEST, store.RECORD})
+    found = {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()
+    }
+    added = sorted(found - recorded.keys() - {MANIFEST, SIGNATURE, store.RECORD})
     problems = [f"{name}: does not belong to the bundle" for name in added]
     problems += [f"{name}: {fault}" for name, file in recorded.items() if (fault := _fault(folder / name, file))]
     if problems:

@@ -13,6 +13,7 @@ from l0gm_edge.core.recipe import Recipe
 from l0gm_edge.core.value import Value
 
 MANIFEST = "manifest.json"
+SIGNATURE = "signature.json"
 LARGEST_FILE_BYTES = 4 * 2**30
 MOST_FILES = 1000
 
@@ -71,7 +72,7 @@ class Manifest(Value):
         named = {self.samples, *(path for model in self.models for path in (model.path, model.expected))}
         if missing := sorted(named - set(self.files)):
             raise ValueError(f"{', '.join(missing)} is named, but is no file of the bundle")
-        if self.files.keys() & self.reports.keys() or MANIFEST in {*self.files, *self.reports}:
+        if self.files.keys() & self.reports.keys() or {MANIFEST, SIGNATURE} & {*self.files, *self.reports}:
             raise ValueError("a file stands twice")
         return self
 

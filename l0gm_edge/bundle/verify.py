@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from l0gm_edge.bundle import integrity
+from l0gm_edge.bundle import integrity, signature
 from l0gm_edge.bundle.manifest import Manifest, Model
 from l0gm_edge.bundle.replay import replay
 from l0gm_edge.core.errors import IntegrityError, MissingExtra, ToolFailed
@@ -20,27 +20,31 @@ Runner = Callable[[Path, Model], NDArray[np.float32]]
 
 
 class Verification(Value):
-    """A bundle that is intact, and a verdict on each of its models."""
+    """A bundle that is intact, whose public key signed it (hex; null for nobody), and a verdict on each model."""
 
     name: str
     bundle_sha256: str
     files: int
+    signed_by: str | None
     verdicts: tuple[Verdict, ...]
 
 
-def verify(folder: Path, run: Runner = replay) -> Verification:
+def verify(folder: Path, run: Runner = replay, public_key: Path | None = None) -> Verification:
     """Check every digest of a bundle, then run each model on the samples and compare with the expected outputs.
 
-    A model whose runtime is not installed here is INCONCLUSIVE. Raises RefusedInput when the folder is no bundle,
-    IntegrityError when anything in it was changed, added or taken away.
+    A model whose runtime is not installed here is INCONCLUSIVE. Raises RefusedInput when the folder is no bundle or the
+    key no key, IntegrityError when anything in it was changed, added or taken away, or when it is not signed with the
+    private part of the `public_key` given; MissingExtra when a signature cannot be checked here.
     """
     manifest = integrity.read(folder)
     integrity.require_intact(folder, manifest)
+    signed_by = signature.signer(folder, public_key)
     _require_plain_samples(folder / manifest.samples)
     return Verification(
         name=manifest.name,
         bundle_sha256=manifest.bundle_sha256,
         files=len(manifest.files) + len(manifest.reports),
+        signed_by=signed_by,
         verdicts=tuple(_replayed(folder, manifest, model, run) for model in manifest.models),
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from l0gm_edge.bundle import consumers, sbom
 from l0gm_edge.bundle.manifest import MANIFEST, File, Manifest, Model
 from l0gm_edge.core import arrays, store
 from l0gm_edge.core.artifact import Artifact
@@ -22,6 +23,7 @@ from l0gm_edge.core.recipe import Recipe
 Floats = NDArray[np.float32]
 SAMPLES = "samples/inputs.npz"
 CONSUMER = "consume.py"
+SBOM = "sbom.cdx.json"
 # The same file in the same runtime differs only by the processor's arithmetic; a rounding that falls the other way
 # moves integer arithmetic by whole steps.
 TOLERANCE = {"fp32": 1e-4, "fp16": 1e-2}
@@ -59,10 +61,11 @@ def write(contents: Contents, folder: Path) -> Manifest:
     """Write a bundle into a folder, the manifest last.
 
     Raises RefusedInput when there is no model, DataError when samples do not fit a model, IntegrityError when a model
-    file is not the one its record tells of, StorageFailed.
+    file is not the one its record tells of, MissingExtra, StorageFailed.
     """
     if not contents.models:
         raise RefusedInput("no artifact was chosen, so there is nothing to ship", todo="see the report's verdicts")
+    sbom.require_installed()
     count = _sample_count(contents)
     with store.storage_errors(folder):
         for left_over in folder.rglob(".*.tmp"):  # of a run that was killed while writing
@@ -73,6 +76,10 @@ def write(contents: Contents, folder: Path) -> Manifest:
             store.require_digest(shipped.source, shipped.artifact.sha256)
             files[_model_path(shipped)] = _put(folder, _model_path(shipped), shipped.source.read_bytes())
             files[_expected_path(shipped)] = _put(folder, _expected_path(shipped), _npy(shipped.expected))
+        models = tuple(_model(shipped) for shipped in contents.models)
+        for name, text in consumers.sources(contents.labels, models).items():
+            files[name] = _put(folder, name, text.encode())
+        files[SBOM] = _put(folder, SBOM, sbom.render(contents.name, models, files).encode())
         reports = {name: _put(folder, name, text.encode()) for name, text in contents.reports.items()}
         unsigned = Manifest(
             name=contents.name,
@@ -83,7 +90,7 @@ def write(contents: Contents, folder: Path) -> Manifest:
             preprocess=contents.preprocess,
             samples=SAMPLES,
             sample_count=count,
-            models=tuple(_model(shipped) for shipped in contents.models),
+            models=models,
             files=dict(sorted(files.items())),
             reports=dict(sorted(reports.items())),
         )

@@ -13,20 +13,22 @@ from l0gm_edge.check import divergence
 from l0gm_edge.check.outcome import Outcome, judge
 from l0gm_edge.core import arrays, scores, store
 from l0gm_edge.core.artifact import Artifact, Role
+from l0gm_edge.core.dataset import SPLITS as ALL_SPLITS
 from l0gm_edge.core.evidence import BASE_SCHEME, Evidence, Measured
 from l0gm_edge.core.measurement import Measurement
 from l0gm_edge.core.plan import Exactness, PrunePlan
-from l0gm_edge.core.report import Routing
+from l0gm_edge.core.report import Report, Routing
 from l0gm_edge.core.value import Value
 from l0gm_edge.core.verdict import Status
 from l0gm_edge.measure import bench
 from l0gm_edge.pipeline.building import Artifacts
 from l0gm_edge.pipeline.context import Context
-from l0gm_edge.report import collect, html, junit, markdown
+from l0gm_edge.report import card, collect, html, junit, markdown
 
 SPLITS = ("validation", "test")
 LOOKED_INTO = 8
 """Validation rows that are looked into, layer by layer, when an artifact leaves its reference."""
+CARD = "model-card.md"
 SHIPPED = 8
 """Test rows that a bundle carries."""
 
@@ -95,10 +97,23 @@ def bundle(context: Context, folder: Path) -> None:
         samples={name: values[:SHIPPED] for name, values in context.dataset.test.inputs.items()},
         models=[_shipped(context, evidence, one) for one in _named(evidence, chosen)],
         reports={
-            page: (pages / page).read_text(encoding="utf-8") for page in ("report.json", "report.md", "report.html")
+            **{
+                page: (pages / page).read_text(encoding="utf-8") for page in ("report.json", "report.md", "report.html")
+            },
+            CARD: card.render(store.read_value(Report, pages / "report.json"), _material(context)),
         },
     )
     bundling.write(contents, folder)
+
+
+def _material(context: Context) -> card.Material:
+    data = context.dataset
+    return card.Material(
+        rows={split: len(getattr(data, split)) for split in ALL_SPLITS},
+        shapes=data.shapes,
+        classes=data.classes,
+        preprocess=context.preprocess,
+    )
 
 
 def _artifacts(context: Context) -> tuple[Artifact, ...]:

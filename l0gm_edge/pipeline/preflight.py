@@ -47,3 +47,10 @@ def compiling(context: Context) -> None:
     ranges.plugin(context.recipe.quantize.ranges)
     for runtime in context.hardware.runtimes:
         backends.plugin(runtime.name).require_installed()
+
+
+def bundling(_: Context) -> None:
+    """What writes a bundle is installed. Raises MissingExtra."""
+    from l0gm_edge.bundle import sbom
+
+    sbom.require_installed()

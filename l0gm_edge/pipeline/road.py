@@ -146,7 +146,7 @@ _ROAD = (
     Stage("measure", "l0gm_edge.pipeline.judging", ("compile",), ("devices", "measure", "ondevice"), _measure_settings),
     Stage("check", "l0gm_edge.pipeline.judging", ("learn", "prune", "recover", "measure"), ("check",), _whole_settings),
     Stage("report", "l0gm_edge.pipeline.judging", ("check",), ("report",), _whole_settings),
-    Stage("bundle", "l0gm_edge.pipeline.judging", ("report",), ("bundle",), _no_settings),
+    Stage("bundle", "l0gm_edge.pipeline.judging", ("report",), ("bundle", "report"), _no_settings, preflight.bundling),
 )
 STAGES = tuple(stage.name for stage in _ROAD)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from l0gm_edge import backends, devices
+from l0gm_edge.bundle import sbom
 from l0gm_edge.bundle import write as bundling
 from l0gm_edge.check import checks
 from l0gm_edge.check.choose import choose
@@ -111,6 +112,7 @@ def build(
 
 
 def _require_tools(profile: HardwareProfile) -> None:
+    sbom.require_installed()
     compiling.require_schemes(profile)
     for runtime in profile.runtimes:
         backends.plugin(runtime.name).require_installed()

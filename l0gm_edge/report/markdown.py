@@ -25,21 +25,21 @@ def render(report: Report) -> str:
     title = f"{report.recipe.name} on {report.hardware.title}"
     return "\n".join(
         [
-            f"# {SIGNS[found.status]} {found.status}: {_escape(title)}",
+            f"# {SIGNS[found.status]} {found.status}: {escape(title)}",
             "",
-            _escape(found.sentence),
+            escape(found.sentence),
             *_list((obstacle.check, f"{obstacle.status}: {obstacle.reason}") for obstacle in found.obstacles),
             "",
             *_table(
                 [f.label for f in figures],
-                [[f"**{_escape(f.value)}**" for f in figures], _row(f"{f.detail} {f.source}" for f in figures)],
+                [[f"**{escape(f.value)}**" for f in figures], _row(f"{f.detail} {f.source}" for f in figures)],
             ),
             "",
             *_table(COLUMNS, [line for group in groups for line in _lines(group)]),
             *_rejected(groups),
             *_sized(report),
             "",
-            f"<sub>{_escape(_provenance(report))}</sub>",
+            f"<sub>{escape(_provenance(report))}</sub>",
             "",
         ]
     )
@@ -55,7 +55,7 @@ def _lines(group: RuntimeGroup) -> list[list[str]]:
 
 def _entry(entry: Entry) -> list[str]:
     row = entry.row
-    name, standing = _escape(row.name), _escape(entry.standing)
+    name, standing = escape(row.name), escape(entry.standing)
     strong = entry.standing is Standing.CHOSEN
     cells = (
         wording.percent(row.accuracy),
@@ -100,7 +100,7 @@ def _provenance(report: Report) -> str:
 
 
 def _list(items: Iterable[tuple[str, str]]) -> list[str]:
-    lines = [f"- **{_escape(subject)}**: {_escape(text)}" for subject, text in items]
+    lines = [f"- **{escape(subject)}**: {escape(text)}" for subject, text in items]
     return ["", *lines] if lines else []
 
 
@@ -110,10 +110,10 @@ def _table(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _row(cells: Iterable[str]) -> list[str]:
-    return [_escape(cell) for cell in cells]
+    return [escape(cell) for cell in cells]
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Plain text in Markdown and in a table's cell: no mark-up, no HTML, no line breaks, no mentions."""
     text = re.sub(r"\s*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]\s*", " ", text)
     text = re.sub(r"([\\`*_\[\]|~#!])", r"\\\1", text)

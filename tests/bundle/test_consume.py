@@ -34,8 +34,40 @@ def test_token_ids_go_in_as_the_type_that_a_model_takes(tmp_path: Path, kind: st
     ids = np.array([[0, 2], [1, 1]], np.int64)
     np.savez(tmp_path / "inputs.npz", text=ids)
     manifest = {"samples": "inputs.npz", "sample_count": 2}
-    model = {"path": "lookup.onnx", "runtime": "onnxruntime", "inputs": [{"name": "text", "dtype": kind}]}
+    model = {
+        "path": "lookup.onnx",
+        "runtime": "onnxruntime",
+        "inputs": [{"name": "text", "shape": [1, 2], "dtype": kind}],
+    }
     np.testing.assert_array_equal(consume.run(tmp_path, manifest, model), tiny_models.WEIGHT[ids])
+
+
+def alone(bundle: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", str(bundle / "consume.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=bundle.parent)
+
+
+def test_outputs_that_are_not_the_expected_ones_end_with_1(bundle: Path) -> None:
+    expected = bundle / integrity.read(bundle).models[0].expected
+    np.save(expected, np.load(expected) + np.float32(0.1))
+    done = alone(bundle)
+    assert done.returncode == 1
+    assert "from the expected ones" in done.stderr
+
+
+def test_a_model_that_is_not_there_is_named(bundle: Path) -> None:
+    done = alone(bundle, "another")
+    assert done.returncode == 2
+    assert done.stderr == "there is no model another, only compressed-onnxruntime-fp32\n"
+
+
+def test_a_program_calls_it_by_input_name(bundle: Path) -> None:
+    classifier = consume.Classifier(bundle)
+    rows = dict(np.load(bundle / classifier.manifest["samples"]))["image"]
+    found = classifier.classify(image=rows[1:3].tolist())
+    assert found == classifier.told(np.load(bundle / classifier.model["expected"]))[1:3]
+    with pytest.raises(ValueError, match=r"input image has shape \(1, 5\), not \(1, 6\)"):
+        classifier.classify(image=rows[:1, :5])
 
 
 def test_it_stands_alone(bundle: Path) -> None:

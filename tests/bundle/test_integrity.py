@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -72,12 +73,21 @@ def link(bundle: Path) -> None:
     (bundle / MODEL).symlink_to(bundle.parent / "elsewhere.onnx")
 
 
+def pipe(bundle: Path) -> None:
+    os.mkfifo(bundle / "models" / "pipe")
+
+
+def pipe_instead(bundle: Path) -> None:
+    (bundle / MODEL).unlink()
+    os.mkfifo(bundle / MODEL)
+
+
 def link_folder(bundle: Path) -> None:
     (bundle / "models").rename(bundle.parent / "elsewhere")
     (bundle / "models").symlink_to(bundle.parent / "elsewhere")
 
 
-@pytest.mark.parametrize("tamper", [remove, add, swap, cut_short, inflate, link, link_folder])
+@pytest.mark.parametrize("tamper", [remove, add, swap, cut_short, inflate, link, link_folder, pipe, pipe_instead])
 def test_files_tampered_with_are_refused(bundle: Path, tamper: Callable[[Path], None]) -> None:
     check(bundle)
     tamper(bundle)

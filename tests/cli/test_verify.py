@@ -19,7 +19,7 @@ from l0gm_edge.core.verdict import Status, Verdict
 def found(*statuses: Status) -> Verification:
     """What verifying a bundle found."""
     verdicts = tuple(Verdict(check="samples", artifact="a", status=one, reason="as told") for one in statuses)
-    return Verification(name="made-up", bundle_sha256="ab" * 32, files=3, verdicts=verdicts)
+    return Verification(name="made-up", bundle_sha256="ab" * 32, files=3, signed_by=None, verdicts=verdicts)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def found(*statuses: Status) -> Verification:
 def test_the_exit_status_tells(
     statuses: list[Status], exit_status: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(verifying, "verify", lambda folder: found(*statuses))
+    monkeypatch.setattr(verifying, "verify", lambda folder, public_key: found(*statuses))
     plain = CliRunner().invoke(main, ["verify", str(tmp_path)])
     assert plain.exit_code == exit_status
     assert plain.stdout.count("as told") == len(statuses)
@@ -49,7 +49,7 @@ def test_a_folder_that_is_no_bundle_ends_with_2(tmp_path: Path) -> None:
 
 
 def test_a_changed_bundle_ends_with_2(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def refuse(folder: Path) -> Verification:
+    def refuse(folder: Path, public_key: Path | None) -> Verification:
         raise IntegrityError("the file was changed")
 
     monkeypatch.setattr(verifying, "verify", refuse)

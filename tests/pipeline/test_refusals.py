@@ -17,8 +17,8 @@ import tiny_road
 from click.testing import Result
 from torch import Tensor, nn
 
+from l0gm_edge.core import environment, store
 from l0gm_edge.core import recipe as recipes
-from l0gm_edge.core import store
 from l0gm_edge.core.dataset import Dataset, Split
 from l0gm_edge.data import digits
 from l0gm_edge.models.encoders import Encoder, tabular
@@ -53,6 +53,17 @@ def test_what_cannot_work_is_refused_before_anything_is_made(
     assert result.exit_code == 2, result.output
     assert [word for word in words if word not in result.stderr] == [], result.stderr
     assert result.stdout == ""
+    assert left(out) == []
+
+
+def test_a_bundle_that_could_not_be_written_is_refused_before_anything_is_made(
+    run: Run, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = environment.find_spec
+    monkeypatch.setattr(environment, "find_spec", lambda name: None if name == "cyclonedx" else found(name))
+    result = run()
+    assert result.exit_code == 2, result.output
+    assert "pip install 'l0gm-edge[bundle]'" in result.stderr
     assert left(out) == []
 
 

@@ -1,0 +1,109 @@
+"""The model card: what a model is for, what it was trained and checked on, how good it is, and what is not known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from l0gm_edge.core.recipe import Model
+from l0gm_edge.core.report import Report
+from l0gm_edge.core.verdict import Status, Verdict
+from l0gm_edge.report import lineup, wording
+from l0gm_edge.report.markdown import escape
+
+ALONE = " alone"
+"""How the report's routing calls a row of one modality."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """The data behind a report: rows by split, a row's shape by modality, the classes, and how raw data is prepared."""
+
+    rows: Mapping[str, int]
+    shapes: Mapping[str, Sequence[int]]
+    classes: Sequence[str]
+    preprocess: str
+
+
+@dataclass(frozen=True)
+class Modality:
+    """What is known of one modality: shape of a row, encoder (empty for a person's own model), units kept and in all of
+    the sites that bear its name (0 of 0 where none does), and, when it is given alone, the expert that is read most and
+    its share (NaN: unknown)."""
+
+    name: str
+    shape: Sequence[int]
+    encoder: str
+    kept: int
+    width: int
+    expert: str
+    share: float
+
+
+def render(report: Report, material: Material) -> str:
+    """The card as Markdown; every text of the run is escaped."""
+    return _template().render(
+        report=report,
+        material=material,
+        modalities=[_modality(name, report, material) for name in material.shapes],
+        shipped=[entry.row for entry in lineup.chosen(report)],
+        open_verdicts=list(_open(report)),
+        unmeasured=list(_unmeasured(report)),
+    )
+
+
+def _modality(name: str, report: Report, material: Material) -> Modality:
+    model = report.recipe.model
+    encoder = model.encoders.get(name) if isinstance(model, Model) else None
+    sites = [site for site in report.sites if f".{name}." in f".{site.site}."]
+    routing = dict(zip(report.routing.rows, report.routing.share, strict=True))
+    shares = routing.get(f"{name}{ALONE}", ())
+    most = max(range(len(shares)), key=lambda at: shares[at], default=None)
+    return Modality(
+        name=name,
+        shape=material.shapes[name],
+        encoder=encoder.encoder if encoder else "",
+        kept=sum(len(site.keep) for site in sites),
+        width=sum(site.width for site in sites),
+        expert="" if most is None else report.routing.experts[most],
+        share=math.nan if most is None else shares[most],
+    )
+
+
+def _open(report: Report) -> Iterator[Verdict]:
+    """What a check of the run, or of a file that ships, did not pass."""
+    shipped = {entry.row.name for entry in lineup.chosen(report)}
+    for verdict in report.verdicts:
+        if verdict.status is not Status.PASS and (verdict.artifact is None or verdict.artifact in shipped):
+            yield verdict
+
+
+def _unmeasured(report: Report) -> Iterator[str]:
+    """Figures that no shipped file has."""
+    figures = {"latency": "p50_ms", "load time": "load_ms", "peak memory": "peak_memory_bytes"}
+    rows = [entry.row for entry in lineup.chosen(report)]
+    for name, field in figures.items():
+        if any(getattr(row, field) is None for row in rows):
+            yield name
+    yield "energy"
+    yield "accuracy with a modality missing"
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=False,  # noqa: S701 - Markdown; the template escapes every text of the run
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["text"] = escape
+    environment.globals["w"] = wording
+    return environment.get_template("model-card.md")

@@ -1,0 +1,48 @@
+"""A bundle of small compiled models, for every runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import compiled
+from synthetic import hardware, recipe
+
+from l0gm_edge import backends
+from l0gm_edge.bundle.write import Contents, Shipped
+from l0gm_edge.core.artifact import Artifact, Role
+from l0gm_edge.core.store import file_sha256
+
+ROWS = compiled.inputs(6, seed=4)
+LABELS = ("café", 'a "b"\\', "$c??/\n")
+RUNTIMES = ("onnxruntime", "tflite")
+
+
+def shipped(runtime: str, scheme: str) -> Shipped:
+    """A compiled model with torch's outputs as the expected ones."""
+    return of_file(compiled.files(runtime)[scheme], runtime, scheme)
+
+
+def of_file(path: Path, runtime: str, scheme: str) -> Shipped:
+    """A model file of the small network."""
+    facts = backends.plugin(runtime).inspect(path)
+    artifact = Artifact(
+        name=f"compressed-{runtime}-{scheme}",
+        role=Role.COMPRESSED,
+        runtime=runtime,
+        scheme=scheme,
+        path=path.name,
+        sha256=file_sha256(path),
+        size_bytes=path.stat().st_size,
+        inputs=facts.inputs,
+        outputs=facts.outputs,
+        recipe_sha256="0" * 64,
+        tools={runtime: "1.0"},
+        ops=facts.ops,
+    )
+    return Shipped(artifact, path, 1.5, compiled.outputs(ROWS))
+
+
+def contents(models: Sequence[Shipped], labels: Sequence[str] = ("a", "b", "c")) -> Contents:
+    """Everything a bundle of these models is made from."""
+    return Contents("made-up", recipe(), hardware(), labels, "as they come", ROWS, models, {})

@@ -1,0 +1,1 @@
+#include "litert_compiled_model.h"
