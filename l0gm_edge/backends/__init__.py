@@ -42,6 +42,7 @@ class Backend(Protocol):
     def convert(self, program: Path, output: Path) -> None:
         """Convert a torch.export program (.pt2, batch fixed to 1) to an fp32 file, in a child process.
 
+        An ONNX graph of the same kind (.onnx) is taken too, where there is a way from it to the runtime.
         Raises MissingExtra or ExportFailed.
         """
 
