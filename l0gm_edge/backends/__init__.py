@@ -28,6 +28,8 @@ class Backend(Protocol):
 
     EXTRA: str
     """The optional dependencies that install it: `pip install 'l0gm-edge[EXTRA]'`."""
+    PACKAGES: tuple[str, ...]
+    """The distributions that are this runtime; the version of one is the runtime's."""
     SUFFIX: str
     """File ending, with the dot."""
     SCHEMES: Mapping[str, str]

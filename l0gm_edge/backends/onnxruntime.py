@@ -11,6 +11,7 @@ from l0gm_edge.core import arrays, environment
 from l0gm_edge.core.recipe import Quantize
 
 EXTRA = "onnx"
+PACKAGES = ("onnxruntime",)
 SUFFIX = ".onnx"
 SCHEMES = {
     "fp32": "32-bit floats throughout",

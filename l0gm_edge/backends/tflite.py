@@ -14,6 +14,7 @@ EXTRA = "tflite"
 INSTALL_IMPORTER = (
     "pip install --no-deps 'onnx2pytorch>=0.6' (the extra onnx-import; with its dependencies it would replace torch)"
 )
+PACKAGES = ("ai-edge-litert", "tflite-runtime")
 SUFFIX = ".tflite"
 SCHEMES = {
     "fp32": "32-bit floats throughout",

@@ -17,6 +17,8 @@ from typing import Any
 from l0gm_edge.compile.zip_archive import refused
 
 MOST_ELEMENTS = 2**31
+TO_THE_END = 2**63 - 1
+"""How a slice without an end is written."""
 LONGEST = 500
 OPERATORS = re.compile(
     r"torch\.ops\.aten\.[a-zA-Z_]\w*\.\w+"
@@ -61,6 +63,7 @@ def _require_known(graph: dict[str, Any], where: str) -> None:
         for argument in node["inputs"]:
             if not isinstance(argument["arg"], dict) or "as_graph" in argument["arg"]:
                 raise refused(where, f"node '{node.get('name')}' holds another graph (control flow)")
+            _require_count(argument["arg"].get("as_int"), where)
     for key, value in _walk(graph):
         if key == "expr_str":
             _require_symbolic(value, where)
@@ -125,6 +128,11 @@ def _require_plain_spec(text: str, where: str) -> None:
 
 def _is(form: re.Pattern[str], value: object) -> bool:
     return isinstance(value, str) and form.fullmatch(value) is not None
+
+
+def _require_count(value: object, where: str) -> None:
+    if isinstance(value, int) and MOST_ELEMENTS < value != TO_THE_END:
+        raise refused(where, f"an argument of {value} is absurdly large")
 
 
 def _require_size(sizes: list[Any], where: str) -> None:

@@ -52,7 +52,9 @@ class Program(nn.Module):
             for name, value in named.items()
             if value.dtype is torch.int64 and value.numel() and int(value.min()) >= 0
         }
-        return cls(_Positional(program.module(check_guards=False), len(args), list(kwargs)), list(named)), inputs, below
+        network = cls(_Positional(program.module(check_guards=False), len(args), list(kwargs)), list(named))
+        _require_runs(network, inputs, path)
+        return network, inputs, below
 
     def forward(self, **inputs: Tensor) -> Any:
         """The logits of every row."""
@@ -85,6 +87,15 @@ class _Positional(nn.Module):
     def train(self, mode: bool = True) -> Self:
         self.training = mode
         return self
+
+
+def _require_runs(network: nn.Module, inputs: tuple[TensorSpec, ...], path: Path) -> None:
+    try:
+        with torch.no_grad():
+            network(**{spec.name: torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in inputs})
+    except Exception as error:  # whatever an operator raises on what the file says
+        said = (str(error).strip().splitlines() or [""])[0][:200]
+        raise _refused(path, f"it does not run ({type(error).__name__}: {said})") from error
 
 
 def _free_axes(program: ExportedProgram) -> dict[str, set[int]]:

@@ -33,7 +33,7 @@ from l0gm_edge.core.verdict import Choice, Verdict
 from l0gm_edge.gates.evaluation import evaluating
 from l0gm_edge.gates.inputs import Example
 from l0gm_edge.measure import bench
-from l0gm_edge.pipeline import calling
+from l0gm_edge.pipeline import calling, installed
 
 Rows = Mapping[str, NDArray[Any]]
 SOUND = ("never_slower", "operators", "parity")
@@ -141,10 +141,11 @@ def ship(
 
 
 def require_tools(profile: HardwareProfile) -> None:
-    """Raise RecipeError for an unknown scheme, MissingExtra for a runtime that is not installed."""
+    """Raise MissingExtra for a runtime that is not installed, RecipeError for an unknown scheme or other versions."""
     compiling.require_schemes(profile)
     for runtime in profile.runtimes:
         backends.plugin(runtime.name).require_installed()
+    installed.require_versions(profile)
 
 
 def _compiled(

@@ -77,6 +77,13 @@ def expression(text: str) -> Callable[[Any], None]:
     return change
 
 
+def argument(value: object) -> Callable[[Any], None]:
+    def change(document: Any) -> None:
+        document["graph_module"]["graph"]["nodes"][0]["inputs"][0]["arg"] = value
+
+    return change
+
+
 def renamed(document: Any) -> None:
     document["graph_module"]["graph"]["inputs"][-1]["as_tensor"]["name"] = "x, y=__import__('os').system('true')"
 
@@ -98,6 +105,9 @@ def keyword(document: Any) -> None:
         (expression("9**9**9**9"), "is no expression of a shape"),
         (expression("(lambda: 1)()"), "is no expression of a shape"),
         (expression("s0+" * 400 + "s0"), "too long"),
+        (argument({"as_int": 10**11}), "an argument of 100000000000 is absurdly large"),
+        (argument({"as_ints": [10**6, 10**6]}), "is absurdly large"),
+        (argument({"as_graph": {}}), "control flow"),
         (renamed, "is no name"),
         (keyword, "is no list of names"),
         (lambda document: document.pop("graph_module"), "cannot be read"),

@@ -18,9 +18,10 @@ from onnx.reference import ReferenceEvaluator
 from l0gm_edge.bundle.integrity import read
 from l0gm_edge.bundle.verify import verify
 from l0gm_edge.core.errors import L0GMEdgeError, MissingExtra, RefusedInput
-from l0gm_edge.core.hardware import HardwareProfile, Runtime
+from l0gm_edge.core.hardware import HardwareProfile, Runtime, Transport
 from l0gm_edge.core.recipe import Measure
 from l0gm_edge.core.verdict import Status
+from l0gm_edge.pipeline import installed
 from l0gm_edge.pipeline.bringing import compile_model, exit_status
 
 QUICK = Measure(processes=1, blocks=2, runs_per_block=2)
@@ -218,6 +219,26 @@ def test_a_function_needs_shapes_and_finite_weights(tmp_path: Path) -> None:
         assert words in str(caught.value)
         assert caught.value.exit_status == 2
     assert "nets" not in sys.modules
+
+
+@pytest.mark.parametrize(("versions", "words"), [(">=99", "runs onnxruntime >=99"), ("soon", "'soon' is no range")])
+def test_a_range_that_leaves_out_what_is_installed_is_refused(tmp_path: Path, versions: str, words: str) -> None:
+    path = foreign.written(tmp_path / "scores.onnx", foreign.onnx_model())
+    with pytest.raises(RefusedInput) as caught:
+        compile_model(str(path), ranged(versions), out=tmp_path / "b", measure=QUICK)
+    assert words in str(caught.value)
+    assert caught.value.exit_status == 2
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_range_that_holds_what_is_installed_or_is_of_another_device_is_not() -> None:
+    installed.require_versions(ranged(">=1,<99"))
+    installed.require_versions(ranged(">=99").model_copy(update={"transport": Transport(kind="ssh")}))
+
+
+def ranged(versions: str) -> HardwareProfile:
+    runtime = Runtime(name="onnxruntime", schemes=("fp32",), versions=versions)
+    return HardwareProfile(name="bench", title="A bench", runtimes=(runtime,))
 
 
 def test_a_required_runtime_without_a_file_fails_the_command(tmp_path: Path) -> None:
