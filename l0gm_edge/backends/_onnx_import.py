@@ -10,7 +10,7 @@ from pathlib import Path
 
 import onnx
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from l0gm_edge.backends import _onnx_convert, _onnx_file
 from l0gm_edge.backends._recorded import recorded
@@ -42,6 +42,7 @@ def main(model: Path, program: Path) -> None:
     facts = _onnx_file.facts(model)
     example = {spec.name: torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in facts.inputs}
     called = recorded(_Called(_imported(graph), list(example)), example)
+    _look_up(called)
     buffer = io.BytesIO()
     torch.export.save(torch.export.export(called, (), example), buffer)
     store.write_bytes(program, buffer.getvalue())
@@ -55,6 +56,22 @@ def _imported(graph: onnx.ModelProto) -> nn.Module:
 
         network: nn.Module = ConvertModel(graph)
     return network
+
+
+def _look_up(graph: fx.GraphModule) -> None:
+    """Rows of a table as an embedding, which runtimes have an operator for, instead of as an index."""
+    for node in graph.graph.nodes:
+        if node.target is not Tensor.__getitem__ or node.args[0].op != "get_attr":
+            continue
+        table, places = graph.get_buffer(node.args[0].target), node.args[1]
+        if (
+            table.dim() == 2
+            and isinstance(places, list | tuple)
+            and len(places) == 1
+            and isinstance(places[0], fx.Node)
+        ):
+            node.target, node.args = nn.functional.embedding, (places[0], node.args[0])
+    graph.recompile()
 
 
 def _stand_in_for_vision() -> None:

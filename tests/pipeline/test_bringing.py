@@ -110,6 +110,7 @@ def test_an_onnx_file_reaches_tflite_through_torch(tmp_path: Path) -> None:
     built = compile_model(str(path), profile("onnxruntime", "tflite"), out=tmp_path / "b", shapes=shapes, measure=QUICK)
     assert [(file.artifact.runtime, file.chosen) for file in built.files] == [("onnxruntime", True), ("tflite", True)]
     assert all(verdict.status is Status.PASS for verdict in built.verdicts if verdict.check == "parity")
+    assert "EMBEDDING_LOOKUP" in built.files[1].artifact.ops
     require_sound(tmp_path / "b", lambda rows: by_reference(foreign.lookup_model())({"token.ids": rows["token_ids"]}))
 
 
