@@ -22,7 +22,7 @@ TO_THE_END = 2**63 - 1
 LONGEST = 500
 OPERATORS = re.compile(
     r"torch\.ops\.aten\.[a-zA-Z_]\w*\.\w+"
-    r"|_operator\.(getitem|add|sub|mul|floordiv|truediv|mod|neg|pos|pow|eq|ne|lt|le|gt|ge|and_|or_|not_)"
+    r"|_operator\.(getitem|add|sub|mul|floordiv|truediv|mod|neg|pos|eq|ne|lt|le|gt|ge|and_|or_|not_)"
     r"|torch\.sym_(int|float|max|min|not|ite|sum)|math\.(ceil|floor|trunc|sqrt)"
 )
 FILES = frozenset({"from_file"})

@@ -109,7 +109,8 @@ def _from_function(
     inputs = tuple(TensorSpec(name=one, shape=shape, dtype=dtype) for one, (shape, dtype) in shapes.items())
     rows = given_rows.read(calibration, inputs) if calibration else given_rows.drawn(inputs, {}, ROWS)
     network = own_model.build(entry, "MODEL")
-    require_finite(((key, value.numpy()) for key, value in network.state_dict().items()), Path(model))
+    weights = ((key, value) for key, value in network.state_dict().items() if value.is_floating_point())
+    require_finite(((key, value.detach().cpu().float().numpy()) for key, value in weights), Path(model))
     return _from_torch(network, name, rows, hardware, folder, calibration is not None, measure, progress)
 
 

@@ -100,6 +100,7 @@ def keyword(document: Any) -> None:
         (target("torch.ops.aten.from_file.default"), "operator torch.ops.aten.from_file.default"),
         (target("torch.ops.higher_order.cond"), "operator torch.ops.higher_order.cond"),
         (target("torch.ops.mine.special.default"), "operator torch.ops.mine.special.default"),
+        (target("_operator.pow"), "operator _operator.pow"),
         (target("_operator.attrgetter"), "operator _operator.attrgetter"),
         (expression("__import__('os').system('true')"), "is no expression of a shape"),
         (expression("9**9**9**9"), "is no expression of a shape"),

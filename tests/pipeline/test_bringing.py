@@ -10,6 +10,7 @@ from typing import Any
 
 import foreign_files as foreign
 import numpy as np
+import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
@@ -61,6 +62,13 @@ def test_an_onnx_file_becomes_a_bundle(tmp_path: Path) -> None:
     path = foreign.written(tmp_path / "scores.onnx", foreign.onnx_model())
     built = compile_model(str(path), profile(), out=tmp_path / "b", measure=QUICK)
     assert (built.name, [file.chosen for file in built.files]) == ("scores", [True])
+    require_sound(tmp_path / "b", by_reference(foreign.onnx_model()))
+
+
+@pytest.mark.parametrize("opset", [7, 13, 17, onnx.defs.onnx_opset_version()])
+def test_old_and_new_operator_sets_do(tmp_path: Path, opset: int) -> None:
+    path = foreign.written(tmp_path / "scores.onnx", foreign.onnx_model(opset=opset))
+    compile_model(str(path), profile(), out=tmp_path / "b", measure=QUICK)
     require_sound(tmp_path / "b", by_reference(foreign.onnx_model()))
 
 
