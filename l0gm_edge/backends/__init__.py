@@ -54,6 +54,8 @@ class Backend(Protocol):
 
     EXTRA: str
     """The optional dependencies that install it: `pip install 'l0gm-edge[EXTRA]'`."""
+    PACKAGES: tuple[str, ...]
+    """The distributions that are this runtime; the version of one is the runtime's."""
     SUFFIX: str
     """File ending, with the dot."""
     SCHEMES: Mapping[str, str]
@@ -68,6 +70,7 @@ class Backend(Protocol):
     def convert(self, program: Path, output: Path) -> None:
         """Convert a torch.export program (.pt2, batch fixed to 1) to an fp32 file, in a child process.
 
+        An ONNX graph of the same kind (.onnx) is taken too, where there is a way from it to the runtime.
         Raises MissingExtra or ExportFailed.
         """
 

@@ -1,4 +1,7 @@
-"""Child process: torch.export program -> fp32 ONNX. Arguments: PROGRAM OUTPUT, as often as there are programs."""
+"""Child process: torch.export program -> fp32 ONNX. Arguments: PROGRAM OUTPUT, as often as there are programs.
+
+A program may be an ONNX graph already; then it is simplified alone.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,12 @@ MADE = "simplified/"
 
 def main(program: Path, output: Path) -> None:
     """Convert, simplify and write one model."""
+    graph = onnx.load(program) if program.suffix == ".onnx" else _converted(program)
+    model = _onnx_file.stripped(simplified(graph))
+    store.write_bytes(output, model.SerializeToString(deterministic=True))
+
+
+def _converted(program: Path) -> onnx.ModelProto:
     exported = torch.export.load(program)
     _, example = exported.example_inputs
     single = len(exported.graph_signature.user_outputs) == 1
@@ -35,11 +44,10 @@ def main(program: Path, output: Path) -> None:
     )
     if converted is None:
         raise RuntimeError("torch.onnx.export returned nothing")
-    model = _onnx_file.stripped(_simplified(_onnx_file.named_by_module(converted.model_proto)))
-    store.write_bytes(output, model.SerializeToString(deterministic=True))
+    return _onnx_file.named_by_module(converted.model_proto)
 
 
-def _simplified(model: onnx.ModelProto) -> onnx.ModelProto:
+def simplified(model: onnx.ModelProto) -> onnx.ModelProto:
     """Constants folded and no-ops removed, in standard operators: what ONNX Runtime does on any machine when it loads.
 
     Its further, machine-specific fusions are left to the device's own runtime.

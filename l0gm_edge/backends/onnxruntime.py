@@ -7,11 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from l0gm_edge.backends import ModelFacts, Samples, Sensitivities, Sensitivity, _calibration_file, _child
-from l0gm_edge.core import environment, store
+from l0gm_edge.core import arrays, environment, store
 from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.recipe import Quantize
 
 EXTRA = "onnx"
+PACKAGES = ("onnxruntime",)
 SUFFIX = ".onnx"
 SCHEMES = {
     "fp32": "32-bit floats throughout",
@@ -34,7 +35,7 @@ def require_installed() -> None:
 def convert(program: Path, output: Path) -> None:
     """Convert a torch.export program to fp32 ONNX, graph simplified, inputs named as the model's arguments.
 
-    Raises MissingExtra or ExportFailed.
+    An .onnx program, of fixed shapes, is simplified alone. Raises MissingExtra or ExportFailed.
     """
     convert_all({program: output})
 
@@ -97,6 +98,19 @@ def _quantize(
             *layers,
             purpose=f"quantization to {scheme} for ONNX Runtime",
         )
+
+
+def outputs(model: Path, samples: Samples) -> Samples:
+    """What an .onnx file gives as it stands, without any optimization: (n, *shape) by output name.
+
+    It runs in a child process, within limits of memory and time. Raises ExportFailed when ONNX Runtime cannot run it.
+    """
+    _require("running an .onnx file")
+    with TemporaryDirectory(prefix="l0gm-edge-") as folder:
+        given, found = Path(folder) / "inputs.npz", Path(folder) / "outputs.npz"
+        arrays.write(given, samples)
+        _child.run("l0gm_edge.backends._onnx_reference", model, given, found, purpose="running the model as it is")
+        return arrays.read(found)
 
 
 def inspect(model: Path) -> ModelFacts:

@@ -14,6 +14,7 @@ from l0gm_edge.core.recipe import Quantize
 
 EXTRA = "onnx"
 SUFFIX = ".trt.onnx"
+PACKAGES = ("tensorrt",)
 SCHEMES = {
     "fp32": "32-bit floats throughout",
     "fp16": "16-bit floats by casts in the file; routers and values too large for it stay 32-bit",

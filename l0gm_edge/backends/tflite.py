@@ -11,6 +11,10 @@ from l0gm_edge.core import environment
 from l0gm_edge.core.recipe import Quantize
 
 EXTRA = "tflite"
+INSTALL_IMPORTER = (
+    "pip install --no-deps 'onnx2pytorch>=0.6' (the extra onnx-import; with its dependencies it would replace torch)"
+)
+PACKAGES = ("ai-edge-litert", "tflite-runtime")
 SUFFIX = ".tflite"
 SCHEMES = {
     "fp32": "32-bit floats throughout",
@@ -35,7 +39,7 @@ def require_installed() -> None:
 def convert(program: Path, output: Path) -> None:
     """Convert a torch.export program to fp32 TFLite, inputs named as the model's arguments.
 
-    Raises MissingExtra or ExportFailed.
+    An .onnx program, of fixed shapes, is imported into torch first. Raises MissingExtra or ExportFailed.
     """
     convert_all({program: output})
 
@@ -43,8 +47,19 @@ def convert(program: Path, output: Path) -> None:
 def convert_all(files: Mapping[Path, Path]) -> None:
     """Convert several programs, each to its own file, in one child process. Raises as `convert` does."""
     environment.require("litert_torch", EXTRA, "conversion to TFLite")
-    pairs = [path for pair in files.items() for path in pair]
-    _child.run("l0gm_edge.backends._tflite_convert", *pairs, purpose="the conversion to TFLite")
+    with TemporaryDirectory(prefix="l0gm-edge-") as folder:
+        pairs = [path for source, output in files.items() for path in (_program(source, Path(folder)), output)]
+        _child.run("l0gm_edge.backends._tflite_convert", *pairs, purpose="the conversion to TFLite")
+
+
+def _program(source: Path, folder: Path) -> Path:
+    """The torch.export program of a source; one that is ONNX goes into the folder."""
+    if source.suffix != ".onnx":
+        return source
+    environment.require("onnx2pytorch", "onnx-import", "going from .onnx to TFLite", INSTALL_IMPORTER)
+    program = folder / f"{source.stem}.pt2"
+    _child.run("l0gm_edge.backends._onnx_import", source, program, purpose="the import of ONNX into torch")
+    return program
 
 
 def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path) -> None:

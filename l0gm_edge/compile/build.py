@@ -37,12 +37,28 @@ def build(
         plain = folder / f"{_name(role, runtime, FLOAT)}{backend.SUFFIX}"
         backend.convert(program, plain)
         made.append(_artifact(plain, role, runtime, FLOAT, program, recipe_sha256))
-        for scheme in _schemes(runtime) if role is Role.COMPRESSED else ():
-            output = folder / f"{_name(role, runtime, scheme)}{backend.SUFFIX}"
-            backend.quantize(plain, scheme, calibration, settings, output)
-            digest = arrays.sha256(calibration) if scheme in backend.RANGED else None
-            made.append(_artifact(output, role, runtime, scheme, plain, recipe_sha256, digest))
+        made.extend(
+            quantized(plain, role, runtime, scheme, calibration, settings, recipe_sha256)
+            for scheme in (schemes(runtime) if role is Role.COMPRESSED else ())
+        )
     return tuple(made)
+
+
+def quantized(
+    plain: Path,
+    role: Role,
+    runtime: Runtime,
+    scheme: str,
+    calibration: Samples,
+    settings: Quantize,
+    recipe_sha256: str | None,
+) -> Artifact:
+    """Write an fp32 file of a runtime in another scheme, beside it. Raises what the backend raises."""
+    backend = backends.plugin(runtime.name)
+    output = plain.with_name(f"{_name(role, runtime, scheme)}{backend.SUFFIX}")
+    backend.quantize(plain, scheme, calibration, settings, output)
+    digest = arrays.sha256(calibration) if scheme in backend.RANGED else None
+    return _artifact(output, role, runtime, scheme, plain, recipe_sha256, digest)
 
 
 def require_schemes(profile: HardwareProfile) -> None:
@@ -59,7 +75,8 @@ def require_schemes(profile: HardwareProfile) -> None:
                 )
 
 
-def _schemes(runtime: Runtime) -> tuple[str, ...]:
+def schemes(runtime: Runtime) -> tuple[str, ...]:
+    """The schemes of a runtime that an fp32 file is quantized to."""
     return tuple(dict.fromkeys(scheme for scheme in runtime.schemes if scheme != FLOAT))
 
 

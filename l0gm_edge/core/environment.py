@@ -31,10 +31,10 @@ def installed_version(package: str) -> str | None:
         return None
 
 
-def require(package: str, extra: str, purpose: str) -> None:
+def require(package: str, extra: str, purpose: str, todo: str | None = None) -> None:
     """Raise MissingExtra, naming the extra, unless a package can be imported; nothing is imported here."""
     if find_spec(package) is None:
-        raise MissingExtra(package, extra, purpose)
+        raise MissingExtra(package, extra, purpose, todo)
 
 
 @cache

@@ -57,10 +57,10 @@ class DataError(RefusedInput):
 class MissingExtra(RefusedInput):
     """An optional dependency is not installed."""
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
+    def __init__(self, package: str, extra: str, purpose: str, todo: str | None = None) -> None:
         super().__init__(
             f"{purpose} needs the package '{package}', which is not installed",
-            todo=f"pip install 'l0gm-edge[{extra}]'",
+            todo=todo or f"pip install 'l0gm-edge[{extra}]'",
         )
 
 

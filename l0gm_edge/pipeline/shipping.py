@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from l0gm_edge.core.verdict import Choice, Verdict
 from l0gm_edge.gates.evaluation import evaluating
 from l0gm_edge.gates.inputs import Example
 from l0gm_edge.measure import bench
-from l0gm_edge.pipeline import calling
+from l0gm_edge.pipeline import calling, installed
 
 Rows = Mapping[str, NDArray[Any]]
 SOUND = ("never_slower", "operators", "parity")
@@ -44,6 +45,16 @@ SPLIT = "test"
 SHIPPED = 8
 MEASURE = Measure()
 SILENT = Silent()
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """Files, by where they lie, and the logits (n, classes) that they shall give for `rows`, by the model's role."""
+
+    files: Mapping[Path, Artifact]
+    reference: Mapping[Role, NDArray[np.float32]]
+    rows: Rows
+    left_out: tuple[str, ...]
 
 
 def build(
@@ -72,31 +83,50 @@ def build(
     name = name or type(model).__name__
     folder = Path(out or Path("bundles") / name)
     bundling.require_place(folder)
-    _require_tools(profile)
+    require_tools(profile)
     named = calling.by_name(model, example_inputs)
     rows = calling.rows(named, "example_inputs")
     networks = {Role.COMPRESSED: calling.prepared(model, named)}
     if reference is not None:
         networks[Role.DENSE] = calling.prepared(reference, named)
+    wanted = {role: _logits(network, rows) for role, network in networks.items()}
     ranges = calling.rows(calling.by_name(model, calibration), "calibration") if calibration is not None else None
-    possible = profile if ranges else _without_ranges(profile)
+    possible = profile if ranges else without_ranges(profile)
     with tempfile.TemporaryDirectory(prefix="l0gm-edge-") as scratch:
         files = _compiled(networks, rows, ranges or rows, possible, Path(scratch), progress)
-        readings = _read(files, networks, rows, profile, measure, Path(scratch) / "outputs", progress)
-        verdicts = _verdicts(readings, SOUND)
-        choices = choose(readings, verdicts)
-        chosen = {choice.artifact for choice in choices if choice.chosen}
-        contents = bundling.Contents(
-            name=name,
-            recipe=None,
-            hardware=profile,
-            labels=labels or _numbers(readings),
-            preprocess="",
-            samples={key: values[:SHIPPED] for key, values in rows.items()},
-            models=[_shipped(one, files) for one in readings.models if one.artifact.name in chosen],
-            reports={},
-        )
-        manifest = bundling.replace(contents, folder) if chosen else None
+        compiled = Compiled(files, wanted, rows, left_out(profile, possible))
+        return ship(compiled, name, folder, profile, labels, measure, Path(scratch), progress)
+
+
+def ship(
+    compiled: Compiled,
+    name: str,
+    folder: Path,
+    profile: HardwareProfile,
+    labels: Sequence[str] | None,
+    measure: Measure,
+    scratch: Path,
+    progress: Progress = SILENT,
+) -> Build:
+    """Time compiled files on the device, hold them against the reference, and pack the best for each runtime.
+
+    Raises as `build` does.
+    """
+    readings = _read(compiled, profile, measure, scratch / "outputs", progress)
+    verdicts = _verdicts(readings, SOUND)
+    choices = choose(readings, verdicts)
+    chosen = {choice.artifact for choice in choices if choice.chosen}
+    contents = bundling.Contents(
+        name=name,
+        recipe=None,
+        hardware=profile,
+        labels=labels or _numbers(readings),
+        preprocess="",
+        samples={key: values[:SHIPPED] for key, values in compiled.rows.items()},
+        models=[_shipped(one, compiled.files) for one in readings.models if one.artifact.name in chosen],
+        reports={},
+    )
+    manifest = bundling.replace(contents, folder) if chosen else None
     return Build(
         name=name,
         hardware=profile.name,
@@ -107,15 +137,17 @@ def build(
             for one, choice in zip(readings.of_role(Role.COMPRESSED), choices, strict=True)
         ),
         verdicts=(*verdicts, *_verdicts(readings, BUDGETS)),
-        left_out=_left_out(profile, possible),
+        left_out=compiled.left_out,
     )
 
 
-def _require_tools(profile: HardwareProfile) -> None:
+def require_tools(profile: HardwareProfile) -> None:
+    """Raise MissingExtra for a runtime that is not installed, RecipeError for an unknown scheme or other versions."""
     sbom.require_installed()
     compiling.require_schemes(profile)
     for runtime in profile.runtimes:
         backends.plugin(runtime.name).require_installed()
+    installed.require_versions(profile)
 
 
 def _compiled(
@@ -139,23 +171,15 @@ def _compiled(
     return made
 
 
-def _read(
-    files: Mapping[Path, Artifact],
-    networks: Mapping[Role, nn.Module],
-    rows: Rows,
-    profile: HardwareProfile,
-    measure: Measure,
-    folder: Path,
-    progress: Progress,
-) -> Readings:
-    """What the device and torch say to the same rows."""
-    reference = {role: {SPLIT: _logits(network, rows)} for role, network in networks.items()}
-    pairs = [(artifact, path) for path, artifact in files.items()]
+def _read(compiled: Compiled, profile: HardwareProfile, measure: Measure, folder: Path, progress: Progress) -> Readings:
+    """What the device says to the rows, beside the reference."""
+    pairs = [(artifact, path) for path, artifact in compiled.files.items()]
+    reference = {role: {SPLIT: logits} for role, logits in compiled.reference.items()}
     with devices.plugin(profile.transport.kind).connect(profile) as device:
-        found = bench.measure(device, profile, pairs, {SPLIT: rows}, measure, folder, progress)
+        found = bench.measure(device, profile, pairs, {SPLIT: compiled.rows}, measure, folder, progress)
     measured = tuple(
         Measured(artifact, one, {split: np.load(folder / path) for split, path in one.outputs.items()})
-        for artifact, one in zip(files.values(), found, strict=True)
+        for artifact, one in zip(compiled.files.values(), found, strict=True)
     )
     return Readings(hardware=profile, reference=reference, measured=measured)
 
@@ -183,7 +207,7 @@ def _verdicts(readings: Readings, names: Sequence[str]) -> tuple[Verdict, ...]:
     return tuple(verdict for name in names for verdict in checks.on_readings(name).check(readings))
 
 
-def _without_ranges(profile: HardwareProfile) -> HardwareProfile:
+def without_ranges(profile: HardwareProfile) -> HardwareProfile:
     """The profile with the schemes alone that need no calibration set."""
     runtimes = []
     for runtime in profile.runtimes:
@@ -193,7 +217,8 @@ def _without_ranges(profile: HardwareProfile) -> HardwareProfile:
     return profile.model_copy(update={"runtimes": tuple(runtimes)})
 
 
-def _left_out(profile: HardwareProfile, possible: HardwareProfile) -> tuple[str, ...]:
+def left_out(profile: HardwareProfile, possible: HardwareProfile) -> tuple[str, ...]:
+    """Which schemes wait for calibration inputs."""
     return tuple(
         f"{asked.name} {scheme}: give calibration inputs"
         for asked, built in zip(profile.runtimes, possible.runtimes, strict=True)

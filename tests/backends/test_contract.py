@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from l0gm_edge import backends
-from l0gm_edge.core import plugins
+from l0gm_edge.core import environment, plugins
 from l0gm_edge.core.errors import DataError, ExportFailed, MissingExtra, RefusedInput
 from l0gm_edge.core.recipe import Quantize
 
@@ -47,6 +47,10 @@ RUNNERS: dict[str, Callable[[Path], Run]] = {
 }
 
 
+ELSEWHERE = {"tensorrt"}
+"""Runtimes that are on devices only."""
+
+
 def outputs(runtime: str, path: Path, samples: Arrays) -> np.ndarray:
     run = RUNNERS[runtime](path)
     count = len(next(iter(samples.values())))
@@ -59,6 +63,7 @@ def outputs(runtime: str, path: Path, samples: Arrays) -> np.ndarray:
 def test_defines_what_the_protocol_asks(name: str) -> None:
     backend = backends.plugin(name)
     assert backend.SUFFIX.startswith(".")
+    assert any(environment.installed_version(package) for package in backend.PACKAGES) or name in ELSEWHERE
     assert "fp32" in backend.SCHEMES
     assert all(backend.SCHEMES.values())
     for function in ("require_installed", "convert", "convert_all", "quantize", "inspect"):

@@ -1,0 +1,42 @@
+"""The versions of runtimes that a profile asks for, against what is installed where it says they run."""
+
+from __future__ import annotations
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from l0gm_edge import backends
+from l0gm_edge.core import environment
+from l0gm_edge.core.errors import RecipeError
+from l0gm_edge.core.hardware import HardwareProfile, Runtime
+
+HERE = "local"
+
+
+def require_versions(profile: HardwareProfile) -> None:
+    """Raise RecipeError for a runtime's range that is none, or leaves out all that is installed on this machine.
+
+    Of a device that is reached otherwise, and of another Python, only the form of the range is known here.
+    """
+    here = profile.transport.kind == HERE and profile.transport.python is None
+
+    for index, runtime in enumerate(profile.runtimes):
+        if runtime.versions is not None:
+            _require(runtime, f"hardware profile {profile.name}, runtimes[{index}].versions", here=here)
+
+
+def _require(runtime: Runtime, where: str, *, here: bool) -> None:
+    try:
+        wanted = SpecifierSet(runtime.versions or "", prereleases=True)
+    except InvalidSpecifier as error:
+        raise RecipeError(
+            f"'{runtime.versions}' is no range of versions", where=where, allowed="for example >=1.20,<2"
+        ) from error
+    packages = backends.plugin(runtime.name).PACKAGES
+    found = {name: version for name in packages if (version := environment.installed_version(name))}
+    if here and not any(version in wanted for version in found.values()):
+        told = ", ".join(f"{name} {version}" for name, version in found.items()) or "none"
+        raise RecipeError(
+            f"the profile runs {runtime.name} {runtime.versions}, and installed is {told}",
+            where=where,
+            todo="install a version in that range, or change the range if the device has another",
+        )
