@@ -242,7 +242,6 @@ def test_a_small_disk_is_told_of_in_one_message(size: str, run: Run, out: Path) 
 
 def test_ctrl_c_ends_with_130_and_what_to_do(files: tuple[Path, Path], out: Path) -> None:
     command = [*tiny_road.command(files, out), "--set", "learn.steps=100000"]
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it would be ignored, by children too
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         learning = tiny_road.wait_until(
             lambda: any(out.glob(".learn.*/.dense.checkpoint")), lambda: process.poll() is None
