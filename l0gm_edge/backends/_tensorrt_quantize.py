@@ -14,14 +14,13 @@ from onnxruntime.quantization import QuantType
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
-from l0gm_edge.backends import Samples, _calibration_file, _onnx_file, _onnx_pairs
+from l0gm_edge.backends import Samples, _calibration_file, _onnx_file, _onnx_layers, _onnx_pairs
 from l0gm_edge.backends._onnx_pairs import Ranges
 from l0gm_edge.backends._tensorrt_graph import in_order
 from l0gm_edge.core import store
 from l0gm_edge.core.recipe import Quantize
 
-HEAVY = ("Conv", "Gemm", "MatMul")
-FLOAT_MODULES = "router"  # a rounding error there changes which experts answer
+HEAVY = ("Conv", *_onnx_layers.LINEAR)
 LARGEST_HALF = 65504.0
 HEADROOM = 4.0
 """Values of new inputs may exceed those seen; a node that came nearer than this to the largest fp16 stays fp32."""
@@ -71,7 +70,7 @@ def _with_pairs(model: onnx.ModelProto, found: Ranges) -> onnx.ModelProto:
 
 def _in_half(model: onnx.ModelProto, loud: list[str]) -> onnx.ModelProto:
     """Floats inside the graph as fp16; inputs, outputs, routers and nodes with large values stay fp32, behind casts."""
-    kept = [node.name for node in model.graph.node if FLOAT_MODULES in node.name]
+    kept = [node.name for node in model.graph.node if _onnx_layers.FLOAT_MODULES in node.name]
     made: onnx.ModelProto = convert_float_to_float16(
         model,
         keep_io_types=True,
@@ -82,15 +81,11 @@ def _in_half(model: onnx.ModelProto, loud: list[str]) -> onnx.ModelProto:
 
 
 def _heavy(model: onnx.ModelProto) -> list[str]:
-    """Nodes with constant weights, but routers, and products whose bias is scaled: the quantizer forgets that scale."""
-    constants = _onnx_file.weights(model)
+    """Heavy nodes but for products whose bias is scaled: the quantizer forgets that scale."""
     return [
         node.name
-        for node in model.graph.node
-        if node.op_type in HEAVY
-        and node.input[1] in constants
-        and FLOAT_MODULES not in node.name
-        and all(one.name != "beta" or one.f == 1 for one in node.attribute)
+        for node in _onnx_layers.heavy(model)
+        if all(one.name != "beta" or one.f == 1 for one in node.attribute)
     ]
 
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from by_macs import comparing
 from own_loop import X, left_as_it_was, network, train
-from torch import Tensor
 
 import l0gm_edge
 from l0gm_edge.core.errors import RefusedInput, TargetImpossible
 from l0gm_edge.core.hardware import HardwareProfile, Runtime
-from l0gm_edge.core.recipe import Measure
 from l0gm_edge.core.store import read_value
 from l0gm_edge.cost.table import Accuracy, Table
-from l0gm_edge.measure.comparing import Comparison
 from l0gm_edge.pipeline.tabulating import Tables
-from l0gm_edge.pipeline.timing import FLOOR, Bench, name
+from l0gm_edge.pipeline.timing import Bench
 
 DENSE_MS, FIXED = 2.0, 0.1
 PROFILE = HardwareProfile(name="bench", title="A bench", runtimes=(Runtime(name="onnxruntime", schemes=("fp32",)),))
@@ -28,15 +25,7 @@ PROFILE = HardwareProfile(name="bench", title="A bench", runtimes=(Runtime(name=
 def by_formula(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
     """Cuts take as long as their MACs say; how many were timed, call by call."""
     timed: list[int] = []
-
-    def compare(self: Bench, _: str, kept: Sequence[Tensor], settings: Measure, *, floor: bool = False) -> Comparison:
-        timed.append(len(kept))
-        macs, units = self.subject.size.macs, self.subject.layout.units
-        dense = float(macs(torch.ones(units)))
-        ratios = {name(one): ((FIXED + (1 - FIXED) * float(macs(one.double())) / dense,),) for one in kept}
-        return Comparison(ratios | ({FLOOR: ((FIXED,),)} if floor else {}), (((1.0,),),), ((round(DENSE_MS * 1e6),),))
-
-    monkeypatch.setattr(Bench, "compare", compare)
+    monkeypatch.setattr(Bench, "compare", comparing(DENSE_MS, FIXED, timed))
     monkeypatch.setenv("L0GM_EDGE_COST", str(tmp_path / "cost"))
     return timed
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import torch
-from torch import Tensor
+from by_macs import comparing
 
 from l0gm_edge.core import store
 from l0gm_edge.core.errors import TargetImpossible
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.plan import PrunePlan
 from l0gm_edge.core.progress import Silent
-from l0gm_edge.core.recipe import Measure, Recipe, Target
+from l0gm_edge.core.recipe import Recipe, Target
 from l0gm_edge.core.report import Report
-from l0gm_edge.measure.comparing import Comparison
 from l0gm_edge.pipeline import run, run_stage
 from l0gm_edge.pipeline.tabulating import Tables
-from l0gm_edge.pipeline.timing import FLOOR, Bench, name
+from l0gm_edge.pipeline.timing import Bench
 
 DENSE_MS, FIXED = 0.5, 0.1
 
@@ -37,13 +34,7 @@ class Made(Silent):
 def by_formula(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, torch_as_it_was: None) -> None:
     """Cuts take as long as their MACs say, and tables are kept in the test's own folder."""
 
-    def compare(self: Bench, _: str, kept: Sequence[Tensor], settings: Measure, *, floor: bool = False) -> Comparison:
-        macs, units = self.subject.size.macs, self.subject.layout.units
-        dense = float(macs(torch.ones(units)))
-        ratios = {name(one): ((FIXED + (1 - FIXED) * float(macs(one.double())) / dense,),) for one in kept}
-        return Comparison(ratios | ({FLOOR: ((FIXED,),)} if floor else {}), (((1.0,),),), ((round(DENSE_MS * 1e6),),))
-
-    monkeypatch.setattr(Bench, "compare", compare)
+    monkeypatch.setattr(Bench, "compare", comparing(DENSE_MS, FIXED, []))
     monkeypatch.setenv("L0GM_EDGE_COST", str(tmp_path / "cost"))
 
 
