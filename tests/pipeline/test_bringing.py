@@ -217,17 +217,17 @@ def test_what_cannot_be_compiled_is_refused_and_leaves_nothing(
 
 
 def test_a_function_needs_shapes_and_finite_weights(tmp_path: Path) -> None:
-    (tmp_path / "nets.py").write_text(
+    (tmp_path / "broken_nets.py").write_text(
         "import torch\ndef broken():\n    net = torch.nn.Linear(4, 2)\n    net.weight.data[0, 0] = float('nan')\n"
         "    return net\n",
         encoding="utf-8",
     )
     for shapes, words in (({}, "--shape NAME=1x3x224x224"), ({"input": ((1, 4), "float32")}, "weight 'weight'")):
         with pytest.raises(L0GMEdgeError) as caught:
-            compile_model("nets:broken", profile(), out=tmp_path / "b", shapes=shapes, pythonpath=[tmp_path])
+            compile_model("broken_nets:broken", profile(), out=tmp_path / "b", shapes=shapes, pythonpath=[tmp_path])
         assert words in str(caught.value)
         assert caught.value.exit_status == 2
-    assert "nets" not in sys.modules
+    assert "broken_nets" not in sys.modules
 
 
 @pytest.mark.parametrize(("versions", "words"), [(">=99", "runs onnxruntime >=99"), ("soon", "'soon' is no range")])
