@@ -6,9 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from l0gm_edge.backends import ModelFacts, Samples, Sensitivities, Sensitivity, _calibration_file, _child
+from l0gm_edge.backends import (
+    Forms,
+    LayerCost,
+    ModelFacts,
+    Samples,
+    Sensitivities,
+    Sensitivity,
+    _calibration_file,
+    _child,
+)
 from l0gm_edge.core import arrays, environment, store
 from l0gm_edge.core.errors import RefusedInput
+from l0gm_edge.core.measurement import LayerTime
 from l0gm_edge.core.recipe import Quantize
 
 EXTRA = "onnx"
@@ -49,11 +59,11 @@ def convert_all(files: Mapping[Path, Path]) -> None:
 
 def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path) -> None:
     """Write an fp32 ONNX file in another of `SCHEMES`. Raises DataError, MissingExtra or ExportFailed."""
-    _quantize(source, scheme, calibration, settings, output, ())
+    _quantize(source, scheme, calibration, settings, output, {})
 
 
 def quantize_layers(
-    source: Path, layers: Sequence[str], calibration: Samples, settings: Quantize, output: Path
+    source: Path, layers: Mapping[str, str], calibration: Samples, settings: Quantize, output: Path
 ) -> None:
     """Write an fp32 ONNX file with these layers, by the names of their nodes, in static int8, and all else in float.
 
@@ -81,21 +91,37 @@ def sensitivity(source: Path, calibration: Samples, settings: Quantize) -> tuple
         return store.read_value(Sensitivities, found).layers
 
 
+def costs(source: Path, file: Path, times: Sequence[LayerTime], graph: Path) -> dict[str, LayerCost]:
+    """The layers of the fp32 file `source` in a profile of `file`, which ran as the graph in the file `graph`."""
+    from l0gm_edge.backends import _onnx_file, _onnx_ran  # they import onnx
+
+    return _onnx_ran.costs(_onnx_file.read(source), _onnx_file.read(graph), times)
+
+
+def left_in_float(graph: Path) -> tuple[str, ...]:
+    """Operators of a graph that ran which stand in float between conversions, in words."""
+    environment.require("onnx", EXTRA, "reading the graph that ran")
+    from l0gm_edge.backends import _onnx_file, _onnx_ran
+
+    return _onnx_ran.left_in_float(_onnx_file.read(graph))
+
+
 def _quantize(
-    source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path, layers: Sequence[str]
+    source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path, layers: Mapping[str, str]
 ) -> None:
     _require("quantization for ONNX Runtime")
     _calibration_file.require_fit(calibration, inspect(source))
     with TemporaryDirectory(prefix="l0gm-edge-") as folder:
-        samples = Path(folder) / "calibration.npz"
+        samples, forms = Path(folder) / "calibration.npz", Path(folder) / "forms.json"
         _calibration_file.write(samples, calibration, settings)
+        store.write_value(forms, Forms(layers=dict(layers)))
         _child.run(
             "l0gm_edge.backends._onnx_quantize",
             source,
             scheme,
             samples,
             output,
-            *layers,
+            forms,
             purpose=f"quantization to {scheme} for ONNX Runtime",
         )
 

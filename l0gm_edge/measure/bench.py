@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,8 @@ def _visit(
         answers = {one.name: one for one in tasks.ask(device, asked, sets, folder)}
         task.advance()
         for model in asked if timed else ():
-            operators[model.name] = layers.measure(device, model)
+            with tempfile.TemporaryDirectory(prefix="l0gm-edge-") as scratch:
+                operators[model.name] = layers.measure(device, model, graph=Path(scratch) / "ran")
             task.advance()
     return Visit(uuid4().hex, before, after, times, weights, answers, operators)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from pydantic import ValidationError
 
+from l0gm_edge.backends import onnxruntime
 from l0gm_edge.core.measurement import LayerTime
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device, Outcome
@@ -15,27 +17,39 @@ RUNS = 100
 
 
 class OperatorTimes(Value):
-    """Operators in the order they run; `fallback_ops` were left outside the runtime's fast path."""
+    """Operators in the order they run; `fallback_ops` were left outside the runtime's fast path.
+
+    `graph` is where the device left the graph that ran, if its runtime rewrites graphs and says how.
+    """
 
     layers: tuple[LayerTime, ...] = ()
     fallback_ops: tuple[str, ...] = ()
     unavailable: str | None = None
+    graph: str | None = None
 
 
-def measure(device: Device, model: ModelFile, runs: int = RUNS) -> OperatorTimes:
+def measure(device: Device, model: ModelFile, runs: int = RUNS, *, graph: Path | None = None) -> OperatorTimes:
     """Profile one model in a process of its own.
 
-    Runtimes may be unable to tell, and may even crash over it: then `unavailable` says why and nothing is raised.
+    With `graph`, the graph that ran is brought there, where the runtime has one to tell, and layers that were to be in
+    int8 and ran in float are among the fallback operators. Runtimes may be unable to tell, and may even crash over it:
+    then `unavailable` says why and nothing is raised.
     """
     program = f"{model.runtime}_layers.py"
-    ended = device.run([device.python(), program, model.path, str(model.threads), str(runs)], TIMEOUT_S)
+    asked = [model.path, str(model.threads), str(runs), *([f"{model.name}.ran"] if graph else [])]
+    ended = device.run([device.python(), program, *asked], TIMEOUT_S)
     if ended.outcome is not Outcome.OK:
         return OperatorTimes(unavailable=why(ended))
     try:
-        return OperatorTimes.model_validate_json(ended.stdout)
+        found = OperatorTimes.model_validate_json(ended.stdout)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         return OperatorTimes(unavailable=f"{program} printed what is no profile: {first['msg']}")
+    if graph is None or found.graph is None:
+        return found
+    device.get(found.graph, graph)
+    left = onnxruntime.left_in_float(graph)
+    return found.model_copy(update={"fallback_ops": (*found.fallback_ops, *left)})
 
 
 def shares(layers: Sequence[LayerTime]) -> tuple[float, ...]:
