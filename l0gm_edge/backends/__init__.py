@@ -65,7 +65,7 @@ class Forms(Value):
 
 
 class LayerCost(Value):
-    """What a layer takes on a device, with all that runs on its behalf, and whether it is on the runtime's fast path."""
+    """What a layer takes on a device, with all that runs for it, and whether it is on the runtime's fast path."""
 
     ns: NonNegativeFloat
     fast: bool = True
@@ -124,10 +124,11 @@ class Mixing(Backend, Protocol):
         Raises RefusedInput when there are none, DataError, MissingExtra or ExportFailed.
         """
 
-    def costs(self, source: Path, file: Path, times: Sequence[LayerTime], graph: Path) -> dict[str, LayerCost]:
-        """The layers of the fp32 file `source` in a profile of `file`, the same model in any form.
+    def costs(self, source: Path, ran: Path, times: Sequence[LayerTime]) -> dict[str, LayerCost]:
+        """The layers of the fp32 file `source` in a profile of `ran`, the same model in any form.
 
-        `graph` is the one that ran, where the runtime told it. Layers that the profile does not show are left out.
+        `ran` is the graph that the runtime made of a file where it tells that, else the file. Layers that the profile
+        does not show are left out.
         """
 
 

@@ -32,13 +32,12 @@ from l0gm_edge.core.recipe import Quantize
 INT8_COST = 0.5  # of what a layer that gains from int8 takes in float; only that it is less than 1 decides
 
 
-def mixed_int8(
-    source: Path, calibration: Samples, settings: Quantize
-) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+def mixed_int8(source: Path, calibration: Samples, settings: Quantize) -> tuple[onnx.ModelProto, tuple[str, ...]]:
     """Int8 in the layers that gain from it, less the most sensitive ones: outputs stay `min_sqnr_db` above the noise.
 
-    What gains is judged by size: for where no device tells. Noise of layers is taken to add up; where together they bring more, the limit for their sum is halved and the choice
-    made again. With the model come notes on how layers were settled. Raises ExportFailed when no layer can be quantized within the limit.
+    What gains is judged by size: for where no device tells. Noise of layers is taken to add up; where together they
+    bring more, the limit for their sum is halved and the choice made again. With the model come notes on how layers
+    were settled. Raises ExportFailed when no layer can be quantized within the limit.
     """
     samples = _calibration_file.rows(calibration)
     plain = _onnx_layers.named(_onnx_file.read(source))

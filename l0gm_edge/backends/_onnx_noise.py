@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from l0gm_edge.backends import _calibration_file
 from l0gm_edge.backends import _onnx_pairs as pairs
 
 Outputs = list[NDArray[Any]]
@@ -30,8 +31,7 @@ def noise(found: Outputs, expected: Outputs) -> float:
 
 def spread(samples: Sequence[pairs.Sample], most: int) -> list[pairs.Sample]:
     """At most this many samples, evenly spaced."""
-    at = np.linspace(0, len(samples) - 1, min(most, len(samples))).round().astype(int)
-    return [samples[number] for number in at]
+    return [samples[row] for row in _calibration_file.spread(len(samples), most)]
 
 
 def _noise(found: NDArray[Any], expected: NDArray[Any]) -> float:

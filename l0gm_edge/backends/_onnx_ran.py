@@ -45,7 +45,10 @@ def left_in_float(ran: onnx.ModelProto) -> tuple[str, ...]:
 
 def _left(ran: onnx.ModelProto) -> list[onnx.NodeProto]:
     """Float layers whose weights are converted from integers at each inference."""
-    dequantized = {name for node in ran.graph.node if node.op_type == "DequantizeLinear" for name in node.output}
+    constants = {tensor.name for tensor in ran.graph.initializer}
+    dequantized = {
+        node.output[0] for node in ran.graph.node if node.op_type == "DequantizeLinear" and node.input[0] in constants
+    }
     return [
         node
         for node in ran.graph.node

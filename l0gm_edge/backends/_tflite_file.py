@@ -51,7 +51,7 @@ def pack(model: Any) -> bytes:
 def facts(model: Any, path: Path) -> ModelFacts:
     """Inputs and outputs in signature order, and operators of every subgraph; custom ones as `custom.Name`."""
     signature = model.signatureDefs[0]
-    names = [_op(code) for code in model.operatorCodes]
+    names = [op(code) for code in model.operatorCodes]
     used = Counter(names[operator.opcodeIndex] for graph in model.subgraphs for operator in graph.operators)
     tensors = model.subgraphs[signature.subgraphIndex].tensors
     return ModelFacts(
@@ -98,7 +98,8 @@ def _module(name: str) -> str:
     return ".".join(attribute for attribute in attributes if attribute)
 
 
-def _op(code: Any) -> str:
+def op(code: Any) -> str:
+    """The name of an operator code; that of a custom one as `custom.Name`."""
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     if number == schema.BuiltinOperator.CUSTOM:
         return f"custom.{(code.customCode or b'?').decode(errors='replace')}"

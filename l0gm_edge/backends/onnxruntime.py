@@ -91,11 +91,11 @@ def sensitivity(source: Path, calibration: Samples, settings: Quantize) -> tuple
         return store.read_value(Sensitivities, found).layers
 
 
-def costs(source: Path, file: Path, times: Sequence[LayerTime], graph: Path) -> dict[str, LayerCost]:
-    """The layers of the fp32 file `source` in a profile of `file`, which ran as the graph in the file `graph`."""
+def costs(source: Path, ran: Path, times: Sequence[LayerTime]) -> dict[str, LayerCost]:
+    """The layers of the fp32 file `source` in a profile of the graph that ran, of the same model in any form."""
     from l0gm_edge.backends import _onnx_file, _onnx_ran  # they import onnx
 
-    return _onnx_ran.costs(_onnx_file.read(source), _onnx_file.read(graph), times)
+    return _onnx_ran.costs(_onnx_file.read(source), _onnx_file.read(ran), times)
 
 
 def left_in_float(graph: Path) -> tuple[str, ...]:

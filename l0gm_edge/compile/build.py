@@ -36,7 +36,7 @@ def build(
         backend = backends.plugin(runtime.name)
         plain = folder / f"{_name(role, runtime, FLOAT)}{backend.SUFFIX}"
         backend.convert(program, plain)
-        made.append(_artifact(plain, role, runtime, FLOAT, program, recipe_sha256))
+        made.append(described(plain, role, runtime, FLOAT, program, recipe_sha256))
         made.extend(
             quantized(plain, role, runtime, scheme, calibration, settings, recipe_sha256)
             for scheme in (schemes(runtime) if role is Role.COMPRESSED else ())
@@ -55,10 +55,15 @@ def quantized(
 ) -> Artifact:
     """Write an fp32 file of a runtime in another scheme, beside it. Raises what the backend raises."""
     backend = backends.plugin(runtime.name)
-    output = plain.with_name(f"{_name(role, runtime, scheme)}{backend.SUFFIX}")
+    output = path_of(plain, role, runtime, scheme)
     backend.quantize(plain, scheme, calibration, settings, output)
     digest = arrays.sha256(calibration) if scheme in backend.RANGED else None
-    return _artifact(output, role, runtime, scheme, plain, recipe_sha256, digest)
+    return described(output, role, runtime, scheme, plain, recipe_sha256, digest)
+
+
+def path_of(plain: Path, role: Role, runtime: Runtime, scheme: str) -> Path:
+    """Where a model's file in a scheme belongs, beside its fp32 file."""
+    return plain.with_name(f"{_name(role, runtime, scheme)}{backends.plugin(runtime.name).SUFFIX}")
 
 
 def require_schemes(profile: HardwareProfile) -> None:
@@ -80,11 +85,7 @@ def schemes(runtime: Runtime) -> tuple[str, ...]:
     return tuple(dict.fromkeys(scheme for scheme in runtime.schemes if scheme != FLOAT))
 
 
-def _name(role: Role, runtime: Runtime, scheme: str) -> str:
-    return f"{role}-{runtime.name}-{scheme}"
-
-
-def _artifact(
+def described(
     path: Path,
     role: Role,
     runtime: Runtime,
@@ -93,6 +94,7 @@ def _artifact(
     recipe_sha256: str | None,
     calibration_sha256: str | None = None,
 ) -> Artifact:
+    """The record of a file that was made from `parent`. Raises RefusedInput when the backend cannot read it."""
     facts = backends.plugin(runtime.name).inspect(path)
     return Artifact(
         name=_name(role, runtime, scheme),
@@ -109,4 +111,9 @@ def _artifact(
         calibration_sha256=calibration_sha256,
         tools=environment.tool_versions(),
         ops=facts.ops,
+        notes=facts.notes,
     )
+
+
+def _name(role: Role, runtime: Runtime, scheme: str) -> str:
+    return f"{role}-{runtime.name}-{scheme}"

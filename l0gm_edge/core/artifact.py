@@ -29,7 +29,7 @@ class Artifact(Value):
     """A model file for one runtime; `path` is relative to the folder of the stage that made it.
 
     `calibration_sha256` is the digest of the samples that ranges were taken from, where the scheme has ranges.
-    `problems` are what a look at its operators found wrong, in words.
+    `problems` are what a look at its operators found wrong, in words, and `notes` how it came to be as it is.
     """
 
     name: str
@@ -47,3 +47,4 @@ class Artifact(Value):
     tools: dict[str, str]
     ops: dict[str, int]
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ SUFFIX = "_kernel_time"
 CUT_OFF_NS = 500
 
 
-def profile(model_path: str, threads: int, runs: int, graph: Optional[str] = None) -> list[dict[str, Any]]:
+def profile(model_path: str, threads: int, runs: int, graph: str | None = None) -> list[dict[str, Any]]:
     """The events of ONNX Runtime's profile of this many inferences after warm-up; the graph that ran goes to a file."""
     import onnxruntime
 

@@ -1,9 +1,10 @@
 """Times every operator of a .tflite file: `python tflite_layers.py MODEL THREADS RUNS`.
 
 Prints one JSON document: `{"layers": [{"name", "op", "mean_ns", "node"}], "fallback_ops": [...]}`; fallback operators
-are those that the XNNPACK delegate did not take, and only they tell which operator of the file (`node`) they are. Inputs are random. The wheel has no benchmark tool, so this drives the C API of
-its libLiteRt.so, which is undocumented and has no stable layout: one release is known (`KNOWN_RELEASE`), any other is
-refused, and a crash ends only this process. One file for Python 3.8 and numpy.
+are those that the XNNPACK delegate did not take, and only they tell which operator of the file (`node`) they are.
+Inputs are random. The wheel has no benchmark tool, so this drives the C API of its libLiteRt.so, which is undocumented
+and has no stable layout: one release is known (`KNOWN_RELEASE`), any other is refused, and a crash ends only this
+process. One file for Python 3.8 and numpy.
 """
 
 from __future__ import annotations

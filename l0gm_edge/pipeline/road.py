@@ -10,6 +10,7 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+from l0gm_edge.backends import MIXED
 from l0gm_edge.core import environment, store
 from l0gm_edge.core.hardware import Budgets, HardwareProfile
 from l0gm_edge.core.progress import Progress, Silent
@@ -99,7 +100,12 @@ def _quantize_settings(context: Context) -> dict[str, str]:
 
 
 def _compile_settings(context: Context) -> dict[str, str]:
-    return {"settings": _digest(context.recipe.quantize, *context.hardware.runtimes), **context.own_networks}
+    recipe, hardware = context.recipe, context.hardware
+    settings = {"settings": _digest(recipe.quantize, *hardware.runtimes), **context.own_networks}
+    if any(MIXED in runtime.schemes for runtime in hardware.runtimes):  # it is chosen on the device, on validation
+        settings["trials"] = _digest(recipe.measure, recipe.checks, hardware)
+        settings["data"] = context.data_fingerprint
+    return settings
 
 
 def _measure_settings(context: Context) -> dict[str, str]:
@@ -139,7 +145,7 @@ _ROAD = (
         "compile",
         "l0gm_edge.pipeline.building",
         ("learn", "recover", "quantize"),
-        ("models", "prune", "quantize", "compile", "backends", "ranges"),
+        ("models", "prune", "quantize", "compile", "ranges", "check", *_TIMING),
         _compile_settings,
         preflight.compiling,
     ),
