@@ -42,8 +42,8 @@ def static_int8(source: Path, calibration: Samples, settings: Quantize, layers: 
     samples = _calibration_file.rows(calibration)
     gaining = [node.name for node in _onnx_layers.worthwhile(model)]
     model, notes = _onnx_settled.settled(model, layers or gaining, samples, settings)
-    between = [node.name for node in (*_onnx_layers.glue(model), *_onnx_layers.look_ups(model))]
-    nodes = _onnx_layers.with_glue(model, layers) if layers else [*gaining, *between]
+    between = [] if layers else [node.name for node in (*_onnx_layers.glue(model), *_onnx_layers.look_ups(model))]
+    nodes = [*_onnx_layers.with_glue(model, layers or gaining), *between]
     return _onnx_pairs.with_pairs(model, nodes, _onnx_pairs.ranges(model, samples, settings)), notes
 
 

@@ -158,11 +158,10 @@ def mix(
         costs = {form: trying.profile(form) for form in (FLOAT, *uniform) if not lost.get(form)}
         if not costs[FLOAT] or not any(costs[form] for form in costs if form != FLOAT):
             return None
-        wanted = {**uniform, **{_name(limit): taken for limit, taken in forms.choices(sensitive, costs).items()}}
-        for name, taken in wanted.items():
-            if name not in uniform:
-                lost[name] = trying.build(name, taken, calibration, settings)
-        trials = trying.time({name: taken for name, taken in wanted.items() if not lost[name]})
+        chosen = {_name(limit): taken for limit, taken in forms.choices(sensitive, costs).items()}
+        fresh = {name: taken for name, taken in chosen.items() if taken not in uniform.values()}
+        lost |= {name: trying.build(name, taken, calibration, settings) for name, taken in fresh.items()}
+        trials = trying.time({name: taken for name, taken in (uniform | fresh).items() if not lost[name]})
         found = _decided(runtime, trials, [why for why in lost.values() if why], sensitive, costs)
         if found.chosen is not None:
             shutil.copyfile(trying.path(found.chosen), output)

@@ -8,22 +8,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 import tiny_models
 
 PROGRAMS = Path(__file__).parents[2] / "l0gm_edge" / "ondevice"
 
 
-def run(program: Path, model: Path, *, runs: int = 20) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(program), str(model), "1", str(runs)]
+def run(program: Path, model: Path, *more: str, runs: int = 20) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(program), str(model), "1", str(runs), *more]
     return subprocess.run(command, cwd=model.parent, capture_output=True, text=True)
 
 
-def layers_of(program: str, model: Path) -> dict[str, Any]:
-    ended = run(PROGRAMS / program, model)
+def layers_of(program: str, model: Path, *more: str) -> dict[str, Any]:
+    ended = run(PROGRAMS / program, model, *more)
     assert ended.returncode == 0, ended.stderr
     found: dict[str, Any] = json.loads(ended.stdout)
-    assert all(set(layer) == {"name", "op", "mean_ns"} and layer["mean_ns"] > 0 for layer in found["layers"])
+    assert all(set(layer) - {"node"} == {"name", "op", "mean_ns"} for layer in found["layers"])
+    assert all(layer["mean_ns"] > 0 for layer in found["layers"])
     assert len({layer["name"] for layer in found["layers"]}) == len(found["layers"])
     return found
 
@@ -32,8 +34,16 @@ def test_onnxruntime_tells_its_operators_and_leaves_no_profile_behind(tmp_path: 
     model = tiny_models.write_onnx(tmp_path / "a.onnx", rows="n")
     found = layers_of("onnxruntime_layers.py", model)
     assert [(layer["name"], layer["op"]) for layer in found["layers"]] == [("linear", "Gemm")]
-    assert found["fallback_ops"] == []
+    assert (found["fallback_ops"], found["graph"]) == ([], None)
     assert list(tmp_path.iterdir()) == [model]
+
+
+def test_onnxruntime_leaves_the_graph_that_ran_where_it_is_asked_to(tmp_path: Path) -> None:
+    model = tiny_models.write_onnx(tmp_path / "a.onnx", rows="n")
+    found = layers_of("onnxruntime_layers.py", model, "a.ran")
+    assert found["graph"] == "a.ran"
+    ran = onnx.load(tmp_path / "a.ran")
+    assert [node.name for node in ran.graph.node] == [layer["name"] for layer in found["layers"]]
 
 
 @pytest.mark.parametrize("int8", [False, True])
@@ -47,6 +57,7 @@ def test_litert_names_the_operators_outside_its_delegate(tmp_path: Path) -> None
     found = layers_of("tflite_layers.py", tiny_models.write_tflite(tmp_path / "b.tflite", fallback=True))
     assert found["fallback_ops"] == ["FLOOR_MOD"]
     assert found["layers"][-1]["op"] == "FLOOR_MOD"
+    assert [layer["node"] for layer in found["layers"]] == [None] * (len(found["layers"]) - 1) + [1]
 
 
 @pytest.mark.parametrize(("program", "ending"), [("onnxruntime_layers.py", "onnx"), ("tflite_layers.py", "tflite")])
