@@ -31,6 +31,14 @@ class LayerTime(Value):
     mean_ns: Nanoseconds
 
 
+class ProviderShare(Value):
+    """What one of ONNX Runtime's execution providers ran: nodes of the model, and the time of its operators."""
+
+    provider: str
+    nodes: NonNegativeInt
+    ns: NonNegativeInt
+
+
 class Block(Value):
     """Consecutive runs of one model; blocks of all models of a session alternate in random order."""
 
@@ -62,6 +70,7 @@ class Measurement(Value):
     energy_mj: float | None = None
     layers: tuple[LayerTime, ...] = ()
     fallback_ops: tuple[str, ...] = ()
+    providers: tuple[ProviderShare, ...] = ()
     conditions_before: Conditions
     conditions_after: Conditions
     outputs: dict[str, str]
