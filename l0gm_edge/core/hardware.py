@@ -146,3 +146,8 @@ class HardwareProfile(Value):
         if len(set(names)) != len(names):
             raise ValueError(f"each runtime may stand once; found {', '.join(names)}")
         return self
+
+    @property
+    def shareable(self) -> HardwareProfile:
+        """The profile without the way to the device, which is nobody's business but its owner's."""
+        return self.model_copy(update={"transport": Transport(kind=self.transport.kind)})
