@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from l0gm_edge.core.hardware import ONNXRUNTIME
 from l0gm_edge.core.measurement import LayerTime, ProviderShare
+from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device, Outcome
 from l0gm_edge.measure.job import TIMEOUT_S, ModelFile, why
@@ -20,7 +21,7 @@ class OperatorTimes(Value):
     of ONNX Runtime that ran something."""
 
     layers: tuple[LayerTime, ...] = ()
-    fallback_ops: tuple[str, ...] = ()
+    fallback_ops: tuple[Told, ...] = ()
     providers: tuple[ProviderShare, ...] = ()
     unavailable: str | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from l0gm_edge import backends, ranges
+from l0gm_edge import backends, devices, ranges
 from l0gm_edge.core import environment
 from l0gm_edge.pipeline import installed
 from l0gm_edge.pipeline.context import Context
@@ -50,6 +50,12 @@ def compiling(context: Context) -> None:
     for runtime in context.hardware.runtimes:
         backends.plugin(runtime.name).require_installed()
     installed.require_providers(context.hardware)
+
+
+def measuring(context: Context) -> None:
+    """The device answers. Raises MissingExtra, RecipeError or DeviceFailed."""
+    with devices.plugin(context.hardware.transport.kind).connect(context.hardware):
+        pass
 
 
 def bundling(_: Context) -> None:
