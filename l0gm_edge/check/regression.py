@@ -27,9 +27,10 @@ def verdicts(
 ) -> tuple[Verdict, ...]:
     """Latency, its control, load time, memory, file size, and accuracy and ECE where either side has them."""
     sound = [one for one in sessions if not one.disturbed]
+    control = _control(candidate, sessions, sound)
     return (
-        _control(candidate, sessions, sound),
-        _latency(candidate, sound, limits.max_latency_ratio),
+        control,
+        _latency(candidate, sound, limits.max_latency_ratio, control),
         _measured(candidate, "load_time", _extremes(sound, _loads), limits.max_load_ratio, "the first load takes"),
         _measured(candidate, "peak_memory", _extremes(sound, _peaks), limits.max_memory_ratio, "peak memory is"),
         _size(baseline, candidate, limits.max_size_ratio),
@@ -65,10 +66,10 @@ def _control(candidate: Contender, sessions: Sequence[Session], sound: Sequence[
     )
 
 
-def _latency(candidate: Contender, sound: Sequence[Session], limit: float) -> Verdict:
+def _latency(candidate: Contender, sound: Sequence[Session], limit: float, control: Verdict) -> Verdict:
     estimate = ratio(sound)
     verdict = _measured(candidate, "latency", estimate, limit, "one inference takes")
-    if estimate is None or _control(candidate, sound, sound).status is Status.PASS:
+    if estimate is None or control.status is Status.PASS:
         return verdict
     return verdict.model_copy(
         update={"status": Status.INCONCLUSIVE, "reason": f"{verdict.reason}; but the control is off"}

@@ -7,6 +7,8 @@ a regression gate must see. So each side is loaded more than once, and processes
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +45,7 @@ def copies_ratio(
 
 def _by_round(copies: Sequence[Sequence[Block]]) -> dict[tuple[int, int], float]:
     """The mean over copies of the logarithm of the block's median; of rounds that every copy has."""
-    found = [
-        {(one.process, one.round): float(np.log(np.median(one.latencies_ns))) for one in blocks} for blocks in copies
-    ]
+    found = [{(one.process, one.round): log(median(one.latencies_ns)) for one in blocks} for blocks in copies]
     shared = set.intersection(*(set(one) for one in found)) if found else set()
     return {key: float(np.mean([one[key] for one in found])) for key in shared}
 

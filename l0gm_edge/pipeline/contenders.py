@@ -99,7 +99,9 @@ def _sources(path: Path, origin: str, hardware: HardwareProfile) -> tuple[Source
 
 def _of_file(path: Path, origin: str, hardware: HardwareProfile) -> Source:
     runtime = runtime_of(path, hardware)
-    if path.open("rb").read(len(LFS)) == LFS:
+    with path.open("rb") as file:
+        start = file.read(len(LFS))
+    if start == LFS:
         raise RefusedInput("this is a git-lfs pointer, no model", where=origin, todo="git lfs pull, and name the file")
     size = path.stat().st_size
     if not size:
