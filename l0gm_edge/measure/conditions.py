@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.measurement import Conditions
+from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device, Outcome
 from l0gm_edge.measure.job import why
@@ -19,7 +20,7 @@ CLOCK_DROP = 0.1
 class State(Value):
     """The device at one moment: `machine` does not change, `conditions` do."""
 
-    machine: dict[str, str]
+    machine: dict[Told, Told]
     conditions: Conditions
 
 
