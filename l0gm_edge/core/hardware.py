@@ -128,6 +128,20 @@ class Budgets(Value):
     max_ece: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
+class Regression(Value):
+    """How much worse than its baseline a candidate may be and still pass the gate (`compare`).
+
+    Ratios are candidate to baseline; accuracy is in percentage points, ECE in 0..1.
+    """
+
+    max_latency_ratio: Annotated[float, Field(ge=1)] = 1.025
+    max_load_ratio: Annotated[float, Field(ge=1)] = 1.25
+    max_memory_ratio: Annotated[float, Field(ge=1)] = 1.1
+    max_size_ratio: Annotated[float, Field(ge=1)] = 1.02
+    max_accuracy_drop_points: Annotated[float, Field(ge=0)] = 0.5
+    max_ece_increase: Annotated[float, Field(ge=0)] = 0.01
+
+
 class ChannelMultiple(Value):
     """Widths that the device runs at full speed are multiples of these, per kind of layer."""
 
@@ -136,7 +150,7 @@ class ChannelMultiple(Value):
 
 
 class HardwareProfile(Value):
-    """A device: identity, runtimes, geometry, conditions, transport and budgets."""
+    """A device: identity, runtimes, geometry, conditions, transport, budgets, and what counts as a regression."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: str
@@ -154,6 +168,7 @@ class HardwareProfile(Value):
     max_temperature_c: PositiveFloat | None = None
     transport: Transport = Transport()
     budgets: Budgets = Budgets()
+    regression: Regression = Regression()
 
     @model_validator(mode="after")
     def _runtimes_differ(self) -> Self:

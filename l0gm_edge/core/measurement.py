@@ -14,7 +14,11 @@ Nanoseconds = Annotated[int, Field(gt=0)]
 
 
 class Conditions(Value):
-    """The state of the machine at one moment; null where the machine does not tell."""
+    """The state of the machine at one moment; null and empty where it does not tell.
+
+    Temperatures and power rails are by the device's own names; `throttled` are the reasons it gives for being slower
+    than it can be.
+    """
 
     time: Told
     load_1m: NonNegativeFloat | None = None
@@ -22,6 +26,9 @@ class Conditions(Value):
     frequency_mhz: float | None = None
     temperature_c: float | None = None
     power_mode: Told | None = None
+    temperatures_c: dict[Told, float] = Field(default_factory=dict)
+    rails_mw: dict[Told, NonNegativeFloat] = Field(default_factory=dict)
+    throttled: tuple[Told, ...] = ()
 
 
 class LayerTime(Value):
