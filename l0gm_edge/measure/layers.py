@@ -8,7 +8,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from l0gm_edge.backends import onnxruntime
-from l0gm_edge.core.measurement import LayerTime
+from l0gm_edge.core.hardware import ONNXRUNTIME
+from l0gm_edge.core.measurement import LayerTime, ProviderShare
+from l0gm_edge.core.opening import CPU_PROVIDER
+from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device, Outcome
 from l0gm_edge.measure.job import TIMEOUT_S, ModelFile, why
@@ -17,13 +20,12 @@ RUNS = 100
 
 
 class OperatorTimes(Value):
-    """Operators in the order they run; `fallback_ops` were left outside the runtime's fast path.
-
-    `graph` is where the device left the graph that ran, if its runtime rewrites graphs and says how.
-    """
+    """Operators in the order they run; `fallback_ops` were left outside the runtime's fast path. `providers` are those
+    of ONNX Runtime that ran something, and `graph` is where the device left the graph that ran, if it was asked to."""
 
     layers: tuple[LayerTime, ...] = ()
-    fallback_ops: tuple[str, ...] = ()
+    fallback_ops: tuple[Told, ...] = ()
+    providers: tuple[ProviderShare, ...] = ()
     unavailable: str | None = None
     graph: str | None = None
 
@@ -31,13 +33,17 @@ class OperatorTimes(Value):
 def measure(device: Device, model: ModelFile, runs: int = RUNS, *, graph: Path | None = None) -> OperatorTimes:
     """Profile one model in a process of its own.
 
-    With `graph`, the graph that ran is brought there, where the runtime has one to tell, and layers that were to be in
-    int8 and ran in float are among the fallback operators. Runtimes may be unable to tell, and may even crash over it:
-    then `unavailable` says why and nothing is raised.
+    With `graph`, the graph that ran is brought there where ONNX Runtime's CPU kernels ran it alone, and layers that
+    were to be in int8 and ran in float are among the fallback operators. Runtimes may be unable to tell, and may even
+    crash over it: then `unavailable` says why and nothing is raised.
     """
     program = f"{model.runtime}_layers.py"
-    asked = [model.path, str(model.threads), str(runs), *([f"{model.name}.ran"] if graph else [])]
-    ended = device.run([device.python(), program, *asked], TIMEOUT_S)
+    command = [device.python(), program, model.path, str(model.threads), str(runs)]
+    if model.runtime == ONNXRUNTIME:
+        command.append(model.opening.model_dump_json())
+        if graph is not None and list(model.opening.providers) == [CPU_PROVIDER]:
+            command.append(f"{model.name}.ran")
+    ended = device.run(command, TIMEOUT_S)
     if ended.outcome is not Outcome.OK:
         return OperatorTimes(unavailable=why(ended))
     try:

@@ -227,7 +227,9 @@ class _Trying:
         return self.setting.lost(answers)
 
     def _placed(self, name: str) -> ModelFile:
-        return tasks.put_model(self.device, name, self.runtime.name, self.setting.hardware.threads, self.path(name))
+        hardware, runtime = self.setting.hardware, self.runtime.name
+        opening = hardware.opening(runtime)
+        return tasks.put_model(self.device, name, runtime, hardware.threads, self.path(name), opening)
 
 
 def _name(limit_db: float | None) -> str:

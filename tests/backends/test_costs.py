@@ -27,7 +27,7 @@ MIXING = [name for name in plugins.names("l0gm_edge.backends") if backends.MIXED
 def profile(runtime: str, model: Path, folder: Path) -> tuple[list[LayerTime], Path]:
     """What the device's own program says of a file, and the graph that ran, or else the file."""
     program = ONDEVICE / f"{runtime}_layers.py"
-    command = [sys.executable, str(program), str(model), "1", "4", "ran"]
+    command = [sys.executable, str(program), str(model), "1", "4", "{}", "ran"]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     said = json.loads(ended.stdout)
     return [LayerTime.model_validate(one) for one in said["layers"]], folder / "ran" if said.get("graph") else model

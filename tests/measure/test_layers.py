@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from l0gm_edge.core.measurement import LayerTime
+from l0gm_edge.core.opening import Opening
 from l0gm_edge.devices import CommandResult, Outcome
 from l0gm_edge.measure import layers
 from l0gm_edge.measure.job import ModelFile
@@ -44,7 +45,7 @@ def test_layers_that_ran_in_float_between_conversions_are_among_the_fallen(devic
     model = MODEL.model_copy(update={"path": "m.onnx", "runtime": "onnxruntime"})
     found = layers.measure(device, model, graph=tmp_path / "ran")
     assert found.fallback_ops == ("Gemm of a (float between conversions)",)
-    assert device.commands == [["onnxruntime_layers.py", "m.onnx", "2", "100", "m.ran"]]
+    assert device.commands == [["onnxruntime_layers.py", "m.onnx", "2", "100", Opening().model_dump_json(), "m.ran"]]
     assert (tmp_path / "ran").is_file()
 
 
