@@ -28,7 +28,7 @@ SCHEMES = {
     "fp32": "32-bit floats throughout",
     "fp16": "16-bit weights, computed in 32-bit floats; half the file",
     "static_int8": "8-bit convolutions and large linear layers, where int8 is faster, and embeddings",
-    "mixed_int8": "as static_int8, less the layers that bring more noise than quantize.min_sqnr_db allows",
+    "mixed_int8": "8 bits in the layers that gain from it on the device and bear it",
     "dynamic_int8": "8-bit weights in linear layers and embeddings, activations quantized as they come; a smaller file",
     "w8a16": "8-bit weights, 16-bit activations in all heavy layers: for NPUs, slow on CPUs",
     "weight_int8": "8-bit weights in linear layers and embeddings, computed in floats; needs no calibration",

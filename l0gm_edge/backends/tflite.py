@@ -33,7 +33,7 @@ SCHEMES = {
     "fp16": "16-bit weights, computed in 32-bit floats (16-bit on GPUs); half the file",
     "dynamic_int8": "8-bit weights, activations quantized as they come; needs no calibration",
     "static_int8": "8-bit weights and activations in convolutions and linear layers, float elsewhere",
-    "mixed_int8": "static in convolutions, dynamic in linear layers: nearly as fast, more accurate",
+    "mixed_int8": "8 bits, static or dynamic, in the layers that gain from it on the device and bear it",
     "w8a16": "8-bit weights, 16-bit activations in all heavy layers: for NPUs, slow on CPUs",
     "weight_int8": "8-bit weights, computed in floats; needs no calibration",
     "weight_int4": "4-bit weights in linear layers and embeddings, 8-bit in convolutions, computed in floats",

@@ -72,6 +72,7 @@ def test_what_serves_a_layer_is_charged_to_it(tmp_path: Path) -> None:
     assert onnxruntime.left_in_float(ran) == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["fewer", "others"])
 def test_a_profile_that_does_not_fit_the_file_tells_nothing(change: str, compiled: Compiled, tmp_path: Path) -> None:
     source = compiled("tflite", "fp32")
@@ -92,10 +93,8 @@ def test_bounds_behind_an_int8_layer_need_no_conversion(tmp_path: Path) -> None:
         onnx.numpy_helper.from_array(np.float32(value), name) for name, value in (("least", 0), ("most", 6))
     )
     onnx.save(model, source)
-    for layers, conversions in (({"layer 0", "layer 1"}, 2), ({"layer 1"}, 2)):
-        made = tmp_path / "made.onnx"
-        onnxruntime.quantize_layers(source, dict.fromkeys(layers, STATIC), rows(), Quantize(), made)
-        _, ran = profile("onnxruntime", made, tmp_path)
-        ops = [node.op_type for node in onnx.load(ran).graph.node]
-        assert ops.count("QuantizeLinear") + ops.count("DequantizeLinear") == conversions
-        assert ("Clip" in ops) == ("layer 0" not in layers)
+    made = tmp_path / "made.onnx"
+    onnxruntime.quantize_layers(source, {"layer 0": STATIC, "layer 1": STATIC}, rows(), Quantize(), made)
+    _, ran = profile("onnxruntime", made, tmp_path)
+    ops = [node.op_type for node in onnx.load(ran).graph.node]
+    assert ops == ["QuantizeLinear", "QLinearMatMul", "QLinearMatMul", "DequantizeLinear"]
