@@ -143,9 +143,8 @@ def shipped(folder: Path, runtime: str) -> tuple[Path, Path]:
 
 def made_by(peer: Peer, plain: Path, calibration: Path, scratch: Path) -> File:
     """What a peer makes of an fp32 file. Tools change their input and leave things lying, so each has a folder."""
-    folder = scratch / f"{peer.program.removesuffix('.py')}-{peer.way}"
-    folder.mkdir()
-    source, output = folder / f"source{plain.suffix}", folder / f"{folder.name}{plain.suffix}"
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    source, output = folder / f"source{plain.suffix}", folder / f"output{plain.suffix}"
     shutil.copy(plain, source)
     if not peer.python.is_file():
         return File(peer.tool, peer.way, None, f"not installed: {peer.environment} is missing in {CACHE}")
