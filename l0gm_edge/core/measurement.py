@@ -7,28 +7,44 @@ from typing import Annotated, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from l0gm_edge.core.hardware import Execution
+from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
 
 Nanoseconds = Annotated[int, Field(gt=0)]
 
 
 class Conditions(Value):
-    """The state of the machine at one moment; null where the machine does not tell."""
+    """The state of the machine at one moment; null and empty where it does not tell.
 
-    time: str
+    Temperatures and power rails are by the device's own names; `throttled` are the reasons it gives for being slower
+    than it can be.
+    """
+
+    time: Told
     load_1m: NonNegativeFloat | None = None
-    governor: str | None = None
+    governor: Told | None = None
     frequency_mhz: float | None = None
     temperature_c: float | None = None
-    power_mode: str | None = None
+    power_mode: Told | None = None
+    temperatures_c: dict[Told, float] = Field(default_factory=dict)
+    rails_mw: dict[Told, NonNegativeFloat] = Field(default_factory=dict)
+    throttled: tuple[Told, ...] = ()
 
 
 class LayerTime(Value):
     """One operation's mean time in a profiled run; profiling slows a run, so read the shares, not the total."""
 
-    name: str
-    op: str
+    name: Told
+    op: Told
     mean_ns: Nanoseconds
+
+
+class ProviderShare(Value):
+    """What one of ONNX Runtime's execution providers ran: nodes of the model, and the time of its operators."""
+
+    provider: Told
+    nodes: NonNegativeInt
+    ns: NonNegativeInt
 
 
 class Block(Value):
@@ -61,7 +77,8 @@ class Measurement(Value):
     peak_memory_bytes: PositiveInt | None
     energy_mj: float | None = None
     layers: tuple[LayerTime, ...] = ()
-    fallback_ops: tuple[str, ...] = ()
+    fallback_ops: tuple[Told, ...] = ()
+    providers: tuple[ProviderShare, ...] = ()
     conditions_before: Conditions
     conditions_after: Conditions
     outputs: dict[str, str]
