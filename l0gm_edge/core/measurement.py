@@ -39,6 +39,14 @@ class LayerTime(Value):
     mean_ns: Nanoseconds
 
 
+class ProviderShare(Value):
+    """What one of ONNX Runtime's execution providers ran: nodes of the model, and the time of its operators."""
+
+    provider: Told
+    nodes: NonNegativeInt
+    ns: NonNegativeInt
+
+
 class Block(Value):
     """Consecutive runs of one model; blocks of all models of a session alternate in random order."""
 
@@ -70,6 +78,7 @@ class Measurement(Value):
     energy_mj: float | None = None
     layers: tuple[LayerTime, ...] = ()
     fallback_ops: tuple[Told, ...] = ()
+    providers: tuple[ProviderShare, ...] = ()
     conditions_before: Conditions
     conditions_after: Conditions
     outputs: dict[str, str]
