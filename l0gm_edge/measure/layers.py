@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from l0gm_edge.backends import onnxruntime
+from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.hardware import ONNXRUNTIME
 from l0gm_edge.core.measurement import LayerTime, ProviderShare
 from l0gm_edge.core.opening import CPU_PROVIDER
@@ -54,8 +55,11 @@ def measure(device: Device, model: ModelFile, runs: int = RUNS, *, graph: Path |
     if graph is None or found.graph is None:
         return found
     device.get(found.graph, graph)
-    left = onnxruntime.left_in_float(graph)
-    return found.model_copy(update={"fallback_ops": (*found.fallback_ops, *left)})
+    try:
+        left = onnxruntime.left_in_float(graph)
+    except RefusedInput as error:
+        return OperatorTimes(unavailable=f"the graph that ran came back as {error.what}")
+    return OperatorTimes.model_validate({**found.model_dump(), "fallback_ops": (*found.fallback_ops, *left)})
 
 
 def shares(layers: Sequence[LayerTime]) -> tuple[float, ...]:

@@ -47,6 +47,9 @@ def test_layers_that_ran_in_float_between_conversions_are_among_the_fallen(devic
     assert found.fallback_ops == ("Gemm of a (float between conversions)",)
     assert device.commands == [["onnxruntime_layers.py", "m.onnx", "2", "100", Opening().model_dump_json(), "m.ran"]]
     assert (tmp_path / "ran").is_file()
+    (tmp_path / "here").write_bytes(b"no graph")
+    device.put(tmp_path / "here", "m.ran")
+    assert "not an ONNX model" in (layers.measure(device, model, graph=tmp_path / "ran").unavailable or "")
 
 
 def unfused() -> onnx.ModelProto:
