@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from l0gm_edge import backends, devices
 from l0gm_edge.backends import FLOAT, MIXED, LayerCost, Mixing, Samples, Sensitivity
 from l0gm_edge.compile import build as compiling
-from l0gm_edge.core import arrays
+from l0gm_edge.core import arrays, store
 from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.errors import DeviceFailed, ExportFailed
 from l0gm_edge.core.evidence import Logits
@@ -120,10 +120,12 @@ def _is_plain(one: Artifact, runtime: Runtime) -> bool:
 def _added(
     plain: Artifact, folder: Path, runtime: Runtime, calibration: Samples, settings: Quantize, setting: Setting
 ) -> Artifact | str:
-    """The scheme's artifact, or why there is none."""
+    """The scheme's artifact, or why there is none; what was tried is left beside it."""
     source = folder / plain.path
     output = compiling.path_of(source, plain.role, runtime, MIXED)
     found = mix(source, runtime, calibration, settings, setting, output)
+    if found is not None:
+        store.write_value(output.with_suffix(".json"), found)
     if found is not None and found.chosen is None:
         return found.said
     if found is None:

@@ -12,6 +12,7 @@ from onnx_graphs import rows, stack
 
 from l0gm_edge.backends import LayerCost, onnxruntime
 from l0gm_edge.compile import build
+from l0gm_edge.core import store
 from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.hardware import Execution, HardwareProfile, Runtime
 from l0gm_edge.core.measurement import Block
@@ -114,7 +115,9 @@ def test_when_none_is_the_scheme_is_dropped_with_the_reason(
     assert made == ()
     assert len(dropped) == 1
     assert dropped[0].startswith(f"onnxruntime mixed_int8: {words}")
-    assert [path.name for path in tmp_path.iterdir()] == ["compressed-onnxruntime-fp32.onnx"]
+    assert not (tmp_path / "compressed-onnxruntime-mixed_int8.onnx").exists()
+    tried = store.read_value(mixing.Mix, tmp_path / "compressed-onnxruntime-mixed_int8.json")
+    assert {(one.ratio, one.lost) for one in tried.trials} == {(ratio, lost)}
 
 
 def test_off_real_hardware_layers_are_chosen_by_noise_and_size(tmp_path: Path) -> None:
