@@ -22,7 +22,11 @@ from l0gm_edge.devices import CommandResult, Device, Outcome
 Arrays = Mapping[str, NDArray[np.generic]]
 
 TIMEOUT_S = 3600.0
-PROGRAMS = ("agent.py", "conditions.py", "onnxruntime_layers.py", "tflite_layers.py")
+PROGRAMS = (
+    *("agent.py", "conditions.py", "onnxruntime_layers.py", "tflite_layers.py", "tflite_model.py"),
+    *("cuda_driver.py", "tensorrt_build.py", "tensorrt_engine.py", "tensorrt_layers.py", "tensorrt_model.py"),
+    "trtexec.py",
+)
 
 
 class ModelFile(Value):

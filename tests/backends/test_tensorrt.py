@@ -12,11 +12,11 @@ import tensorrt_graphs as graphs
 from onnx import numpy_helper
 
 from l0gm_edge.backends import tensorrt
-from l0gm_edge.backends._tensorrt_build import build
 from l0gm_edge.core.engine import Answer, EngineDescription, EngineSettings, Shapes
 from l0gm_edge.core.errors import ExportFailed, RefusedInput
 from l0gm_edge.core.recipe import Quantize
 from l0gm_edge.core.store import read_value
+from l0gm_edge.ondevice.tensorrt_build import build
 
 Compiled = Callable[[str, str], Path]
 LINEAR_LAYERS = 3 + 2 * 8
@@ -170,13 +170,15 @@ def test_one_path_for_every_tensorrt(typed: bool) -> None:
     builder.num_DLA_cores = 2
     builder.build_serialized_network.return_value = memoryview(b"engine")
     builder.create_network.return_value.num_layers = 3
-    said, engine = build(trt, Path("model.onnx"), EngineSettings(workspace_mb=8, optimization_level=5, dla_core=1))
+    settings = EngineSettings(workspace_mb=8, optimization_level=5, dla_core=1)
+    built = build(trt, "model.onnx", settings.model_dump())
     config = builder.create_builder_config.return_value
-    assert (said.answer, said.by, engine) == (Answer.BUILT, "tensorrt 10.3.0", b"engine")
+    assert (built.engine, built.layers) == (b"engine", 3)
     builder.create_network.assert_called_once_with(2 if typed else 0)
     config.set_memory_pool_limit.assert_called_once_with(trt.MemoryPoolType.WORKSPACE, 8 << 20)
     assert (config.builder_optimization_level, config.DLA_core) == (5, 1)
     config.set_flag.assert_called_once_with(trt.BuilderFlag.GPU_FALLBACK)
+    config.clear_flag.assert_called_once_with(trt.BuilderFlag.TF32)
 
 
 @pytest.mark.parametrize(

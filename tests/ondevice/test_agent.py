@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 import tiny_models
 
+from l0gm_edge.measure import job as job_of_host
+
 AGENT = Path(__file__).parents[2] / "l0gm_edge" / "ondevice" / "agent.py"
 WARM_UP = {"window": 5, "min_runs": 10, "max_runs": 50, "max_seconds": 1.0, "tolerance": 0.05}
 LATENCY = {"task": "latency", "warm_up": WARM_UP, "rounds": 3, "runs_per_block": 4, "settle_runs": 1}
@@ -36,7 +38,8 @@ def run(folder: Path, task: dict[str, Any], models: list[dict[str, Any]], **sets
         np.savez(folder / f"{name}.npz", **arrays)
     job = {"name": "job", "models": models, "inputs": {name: f"{name}.npz" for name in sets}, "seed": 1} | task
     (folder / "job.json").write_text(json.dumps(job))
-    (folder / "agent.py").write_bytes(AGENT.read_bytes())
+    for name in job_of_host.PROGRAMS:
+        (folder / name).write_bytes((AGENT.parent / name).read_bytes())
     ended = subprocess.run([sys.executable, "agent.py", "job.json"], cwd=folder, capture_output=True, text=True)
     found: dict[str, Any] = json.loads((folder / "job-result.json").read_text())
     assert ended.returncode == (0 if found["status"] == "ok" else 1), ended.stderr
