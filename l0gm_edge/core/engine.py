@@ -9,13 +9,15 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model
 
 from l0gm_edge.core.artifact import TensorSpec
 from l0gm_edge.core.value import Value
-from l0gm_edge.ondevice.tensorrt_build import LAST_WITH_DLA, numbers
+from l0gm_edge.ondevice.tensorrt_build import FIRST_WITHOUT_CALIBRATOR, LAST_WITH_DLA, numbers
 
 Version = Annotated[str, Field(pattern=r"^\d+(\.\d+){0,3}$")]
 Axes = tuple[PositiveInt, ...]
 OptionName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
 Tool = Literal["tensorrt", "trtexec", "tensorrt_rtx_bindings"]
 TENSORRT = "tensorrt"
+IMPLICIT = "implicit_int8"
+"""The scheme in which TensorRT 10 itself quantizes, with the rows that it is sent."""
 # Options that other keys own, and those by which TensorRT 10 would choose precision itself; TensorRT 11 lacks them.
 _OWNED = frozenset(
     {
@@ -69,6 +71,11 @@ class EngineSettings(Value):
         if chosen := sorted(self.trtexec.keys() & _PRECISION):
             raise ValueError(f"trtexec.{chosen[0]}: precision is in the ONNX file; choose another scheme")
         return self
+
+    @property
+    def excludes_calibrator(self) -> bool:
+        """No TensorRT that may build can calibrate."""
+        return numbers(self.oldest) >= FIRST_WITHOUT_CALIBRATOR
 
 
 class Answer(StrEnum):

@@ -7,6 +7,7 @@ from typing import Annotated, Generic, Self, TypeVar
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from l0gm_edge.core.engine import IMPLICIT, TENSORRT, EngineSettings
 from l0gm_edge.core.recipe import PlugIn
 from l0gm_edge.core.value import Value
 
@@ -35,12 +36,26 @@ class Execution(StrEnum):
 
 
 class Runtime(Value):
-    """One runtime that the device ships; `required` runtimes must each end with a chosen artifact."""
+    """One runtime that the device ships; `required` runtimes must each end with a chosen artifact.
+
+    `engine` is how the device builds TensorRT's engines; other runtimes have none.
+    """
 
     name: PlugIn
     versions: str | None = None
     schemes: Annotated[tuple[str, ...], Field(min_length=1)]
     required: bool = True
+    engine: EngineSettings | None = None
+
+    @model_validator(mode="after")
+    def _only_tensorrt_has_engines(self) -> Self:
+        if self.engine is not None and self.name != TENSORRT:
+            raise ValueError(f"engine goes with name: {TENSORRT}; found {self.name}")
+        if self.engine is not None and self.engine.excludes_calibrator and IMPLICIT in self.schemes:
+            raise ValueError(
+                f"{IMPLICIT} needs the calibrator of TensorRT 10, and engine.oldest is {self.engine.oldest}"
+            )
+        return self
 
 
 class Transport(Value):
@@ -97,3 +112,7 @@ class HardwareProfile(Value):
         if len(set(names)) != len(names):
             raise ValueError(f"each runtime may stand once; found {', '.join(names)}")
         return self
+
+    def engine_settings(self, runtime: str) -> EngineSettings | None:
+        """How the device builds a runtime's engines, where the profile says."""
+        return next((one.engine for one in self.runtimes if one.name == runtime), None)

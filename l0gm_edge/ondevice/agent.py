@@ -282,7 +282,7 @@ def main(job_path: str) -> int:
             one.update(known, name=spec["name"], sha256=spec["sha256"])
             result["models"].append(one)
     except Exception as error:  # every failure becomes a result
-        result.update(status="failed", message=str(error) if isinstance(error, AgentError) else repr(error), models=[])
+        result.update(status="failed", message=str(error) if hasattr(error, "told") else repr(error), models=[])
     Path(job["name"] + "-partial.json").write_text(json.dumps(result), encoding="utf-8")
     Path(job["name"] + "-partial.json").replace(job["name"] + "-result.json")
     return 0 if result["status"] == "ok" else 1

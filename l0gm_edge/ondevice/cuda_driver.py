@@ -29,9 +29,7 @@ class Cuda:
         try:
             self._driver = ctypes.CDLL(LIBRARY)
         except OSError as error:
-            raise CudaError(
-                f"there is no NVIDIA GPU on this device: its driver, {LIBRARY}, cannot be loaded"
-            ) from error
+            raise CudaError(f"there is no NVIDIA GPU on this device: {LIBRARY} cannot be loaded") from error
         count, device, context, stream = ctypes.c_int(), ctypes.c_int(), ctypes.c_void_p(), ctypes.c_void_p()
         if self._driver.cuInit(0) or self._driver.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
             raise CudaError("there is no NVIDIA GPU on this device: its driver finds none")
