@@ -97,6 +97,11 @@ class HardwareProfile(Value):
     software: Fact[str] = Fact[str]()
     cpu_cores: Fact[int] = Fact[int]()
     memory_gb: Fact[float] = Fact[float]()
+    memory_gb_per_s: Fact[float] = Fact[float]()
+    compute_capability: Fact[str] = Fact[str]()
+    int8_tops: Fact[float] = Fact[float]()
+    dla_cores: Fact[int] = Fact[int]()
+    power_w: Fact[str] = Fact[str]()
     runtimes: Annotated[tuple[Runtime, ...], Field(min_length=1)]
     channel_multiple: ChannelMultiple = ChannelMultiple()
     threads: PositiveInt = 1

@@ -12,10 +12,11 @@ import tensorrt_graphs as graphs
 from onnx import numpy_helper
 
 from l0gm_edge.backends import tensorrt
+from l0gm_edge.core import arrays
 from l0gm_edge.core.engine import Answer, EngineDescription, EngineSettings, Shapes
 from l0gm_edge.core.errors import ExportFailed, RefusedInput
 from l0gm_edge.core.recipe import Quantize
-from l0gm_edge.core.store import read_value
+from l0gm_edge.core.store import file_sha256, read_value
 from l0gm_edge.ondevice.tensorrt_build import build
 
 Compiled = Callable[[str, str], Path]
@@ -44,6 +45,7 @@ def test_every_scheme_passes_the_lint_and_the_checker(scheme: str, compiled: Com
         ("fp16", "fp16", "fp32"),
         ("static_int8", "int8", "fp32"),
         ("int8_fp16", "int8", "fp32"),
+        ("implicit_int8", "int8", "int8"),  # wishes
     ],
 )
 def test_every_heavy_node_asks_for_the_schemes_precision(
@@ -114,6 +116,27 @@ def test_what_would_overflow_fp16_stays_float(tmp_path: Path) -> None:
     kinds = {value.name: value.type.tensor_type.elem_type for value in made.graph.value_info}
     found = {node.name: kinds[node.output[0]] for node in made.graph.node if node.name in ("sum", "relu")}
     assert found == {"sum": onnx.TensorProto.FLOAT, "relu": onnx.TensorProto.FLOAT16}
+
+
+def test_for_tensorrts_own_calibrator_the_floats_travel_with_the_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("l0gm_edge.backends._tensorrt_describe.find_spec", lambda _: None)
+    path, output = saved(graphs.one("Relu"), tmp_path), tmp_path / "out.trt.onnx"
+    rows = {"x": np.arange(8, dtype=np.float32).reshape(2, 4)}
+    tensorrt.quantize(path, "implicit_int8", rows, Quantize(), output)
+    assert output.read_bytes() == path.read_bytes()
+    beside = output.with_suffix(tensorrt.CALIBRATION)
+    np.testing.assert_equal(arrays.read(beside), rows)
+    assert description(output).calibration_sha256 == file_sha256(beside)
+
+
+def test_rows_are_not_left_behind_with_a_file_that_is_refused(tmp_path: Path) -> None:
+    path = saved(graphs.one("BitwiseNot", kind=onnx.TensorProto.INT32), tmp_path)
+    rows = {"x": np.ones((2, 4), np.int32)}
+    with pytest.raises(ExportFailed, match="operator"):
+        tensorrt.quantize(path, "implicit_int8", rows, Quantize(), tmp_path / "out.trt.onnx")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(("scheme", "opset"), [("static_int8", 12), ("int8_fp16", 18)])

@@ -37,7 +37,7 @@ def layers(engine: dict) -> dict:
     """The inspector's answer: since 11, types stand apart from formats, and bindings have a key of their own."""
     kind = {"Format/Datatype": "Float"} if MAJOR < 11 else {"Format": "Row major linear", "Datatype": "Float"}
     layer = {
-        "Name": "linear",
+        "Name": "/linear_myl0",
         "LayerType": "gemm",
         "Inputs": [{"Name": "x", **kind}],
         "Metadata": "[ONNX Layer: linear]",
