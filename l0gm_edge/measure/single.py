@@ -48,7 +48,7 @@ class ModelProfile(Value):
     load_ns: tuple[Nanoseconds, ...]
     peak_memory_bytes: int | None
     operators: OperatorTimes | None
-    engine: EngineRun | None
+    engine: EngineRun | None = None
     before: State
     after: State
     warnings: tuple[str, ...]
