@@ -85,7 +85,7 @@ def write(contents: Contents, folder: Path) -> Manifest:
             name=contents.name,
             bundle_sha256="",
             recipe=contents.recipe,
-            hardware=contents.hardware,
+            hardware=contents.hardware.shareable,
             labels=tuple(contents.labels),
             preprocess=contents.preprocess,
             samples=SAMPLES,

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from l0gm_edge.core.artifact import TensorSpec
+from l0gm_edge.core.told import PlainText, Told
 from l0gm_edge.core.value import Value
 from l0gm_edge.ondevice.tensorrt_build import FIRST_WITHOUT_CALIBRATOR, LAST_WITH_DLA, numbers
 
@@ -134,12 +135,12 @@ class EngineRun(Value):
     TensorRT's to choose. Key, build time and layers are null for an engine that was brought.
     """
 
-    by: str
+    by: Told
     key: EngineKey | None
     engine_sha256: str
     size_bytes: PositiveInt
     build_seconds: NonNegativeFloat | None
-    timing: str
-    layers: str | None
+    timing: Told
+    layers: PlainText | None
     asked: dict[str, str]
     chosen_by_tensorrt: bool
