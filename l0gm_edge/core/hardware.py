@@ -9,7 +9,9 @@ from typing import Annotated, Generic, Self, TypeVar
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
 from l0gm_edge.core.engine import IMPLICIT, TENSORRT, EngineSettings
+from l0gm_edge.core.opening import Opening
 from l0gm_edge.core.recipe import PlugIn
+from l0gm_edge.core.session import Session
 from l0gm_edge.core.value import Value
 
 T = TypeVar("T")
@@ -36,17 +38,28 @@ class Execution(StrEnum):
     FAKE = "fake"
 
 
+ONNXRUNTIME = "onnxruntime"
+
+
 class Runtime(Value):
     """One runtime that the device ships; `required` runtimes must each end with a chosen artifact.
 
-    `engine` is how the device builds TensorRT's engines; other runtimes have none.
+    `session` is how ONNX Runtime opens models, `engine` how the device builds TensorRT's engines; other runtimes have
+    neither.
     """
 
     name: PlugIn
     versions: str | None = None
     schemes: Annotated[tuple[str, ...], Field(min_length=1)]
     required: bool = True
+    session: Session = Session()
     engine: EngineSettings | None = None
+
+    @model_validator(mode="after")
+    def _only_onnxruntime_has_sessions(self) -> Self:
+        if self.name != ONNXRUNTIME and self.session != Session():
+            raise ValueError(f"session goes with name: {ONNXRUNTIME}; found {self.name}")
+        return self
 
     @model_validator(mode="after")
     def _only_tensorrt_has_engines(self) -> Self:
@@ -182,9 +195,14 @@ class HardwareProfile(Value):
             raise ValueError(f"each runtime may stand once; found {', '.join(names)}")
         return self
 
-    def engine_settings(self, runtime: str) -> EngineSettings | None:
-        """How the device builds a runtime's engines, where the profile says."""
-        return next((one.engine for one in self.runtimes if one.name == runtime), None)
+    def runtime(self, name: str) -> Runtime | None:
+        """The runtime of this name, if the device has it."""
+        return next((one for one in self.runtimes if one.name == name), None)
+
+    def opening(self, runtime: str) -> Opening:
+        """How a runtime opens a model on this device."""
+        found = self.runtime(runtime)
+        return found.session.opening().model_copy(update={"engine": found.engine}) if found else Opening()
 
     @property
     def shareable(self) -> HardwareProfile:

@@ -15,7 +15,11 @@ Nanoseconds = Annotated[int, Field(gt=0)]
 
 
 class Conditions(Value):
-    """The state of the machine at one moment; null where the machine does not tell."""
+    """The state of the machine at one moment; null and empty where it does not tell.
+
+    Temperatures and power rails are by the device's own names; `throttled` are the reasons it gives for being slower
+    than it can be.
+    """
 
     time: Told
     load_1m: NonNegativeFloat | None = None
@@ -23,6 +27,9 @@ class Conditions(Value):
     frequency_mhz: float | None = None
     temperature_c: float | None = None
     power_mode: Told | None = None
+    temperatures_c: dict[Told, float] = Field(default_factory=dict)
+    rails_mw: dict[Told, NonNegativeFloat] = Field(default_factory=dict)
+    throttled: tuple[Told, ...] = ()
 
 
 class LayerTime(Value):
@@ -31,6 +38,14 @@ class LayerTime(Value):
     name: Told
     op: Told
     mean_ns: Nanoseconds
+
+
+class ProviderShare(Value):
+    """What one of ONNX Runtime's execution providers ran: nodes of the model, and the time of its operators."""
+
+    provider: Told
+    nodes: NonNegativeInt
+    ns: NonNegativeInt
 
 
 class Block(Value):
@@ -67,6 +82,7 @@ class Measurement(Value):
     fallback_ops: tuple[Told, ...] = ()
     engine: EngineRun | None = None
     unmeasured: Told | None = None
+    providers: tuple[ProviderShare, ...] = ()
     conditions_before: Conditions
     conditions_after: Conditions
     outputs: dict[str, str]

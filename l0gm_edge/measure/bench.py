@@ -32,6 +32,7 @@ class Visit:
     """What one visit to a device brought back, by artifact name; what was not measured is absent."""
 
     session: str
+    models: Mapping[str, ModelFile]
     before: State
     after: State
     times: Mapping[str, Timing]
@@ -106,7 +107,7 @@ def _visit(
         for model in asked if timed else ():
             operators[model.name] = layers.measure(device, model)
             task.advance()
-    return Visit(uuid4().hex, before, after, times, weights, answers, operators, unmeasured)
+    return Visit(uuid4().hex, models, before, after, times, weights, answers, operators, unmeasured)
 
 
 def _unable(
@@ -132,8 +133,8 @@ def _unable(
 
 def _placed(device: Device, profile: HardwareProfile, artifact: Artifact, path: Path) -> ModelFile:
     require_digest(path, artifact.sha256)
-    engine = profile.engine_settings(artifact.runtime)
-    return tasks.put_model(device, artifact.name, artifact.runtime, profile.threads, path, engine)
+    opening = profile.opening(artifact.runtime)
+    return tasks.put_model(device, artifact.name, artifact.runtime, profile.threads, path, opening)
 
 
 def _measurement(
@@ -152,7 +153,7 @@ def _measurement(
         execution=profile.execution,
         runtime=artifact.runtime,
         runtime_version=told.runtime_version if told else "",
-        threads=profile.threads,
+        threads=visit.models[name].threads if name in visit.models else profile.threads,
         machine=visit.before.machine,
         session=visit.session,
         warmup_runs=sum(timing.warmup_runs),
@@ -163,6 +164,7 @@ def _measurement(
         fallback_ops=operators.fallback_ops,
         engine=told.engine if told else None,
         unmeasured=visit.unmeasured.get(name),
+        providers=operators.providers,
         conditions_before=visit.before.conditions,
         conditions_after=visit.after.conditions,
         outputs={split: path.name for split, path in paths.items()},

@@ -16,6 +16,7 @@ from l0gm_edge.core import arrays as npz
 from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.measurement import Nanoseconds
+from l0gm_edge.core.opening import Opening
 from l0gm_edge.core.store import write_text
 from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
@@ -27,18 +28,19 @@ TIMEOUT_S = 3600.0
 PROGRAMS = (
     *("agent.py", "conditions.py", "onnxruntime_layers.py", "tflite_layers.py", "tflite_model.py"),
     *("cuda_driver.py", "tensorrt_build.py", "tensorrt_engine.py", "tensorrt_layers.py", "tensorrt_model.py"),
-    "trtexec.py",
+    *("onnxruntime_session.py", "trtexec.py"),
 )
 
 
 class ModelFile(Value):
-    """A model as it lies in the device's work folder, and how to run it."""
+    """A model as it lies in the device's work folder, and how to run it; `opening` is for ONNX Runtime alone."""
 
     name: str
     path: str
     sha256: str
     runtime: str
     threads: PositiveInt
+    opening: Opening = Opening()
 
 
 class WarmUp(Value):

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from l0gm_edge.core.engine import TENSORRT, EngineSettings
+from l0gm_edge.core.engine import TENSORRT
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.evidence import Logits
 from l0gm_edge.core.measurement import Block
+from l0gm_edge.core.opening import Opening
 from l0gm_edge.core.recipe import Measure
 from l0gm_edge.core.store import file_sha256
 from l0gm_edge.devices import Device
@@ -39,18 +40,28 @@ class Timing:
     warmup_runs: tuple[int, ...] = ()
 
 
-def put_model(
-    device: Device, name: str, runtime: str, threads: int, path: Path, engine: EngineSettings | None = None
-) -> ModelFile:
-    """Copy a model file to the device, under its own name and ending; of TensorRT, what its engine is built from too.
+OPENING = Opening()
 
-    Raises as `engines.put_beside` does.
+
+def put_model(
+    device: Device, name: str, runtime: str, threads: int, path: Path, opening: Opening = OPENING
+) -> ModelFile:
+    """Copy a model file to the device, under its own name and ending; `threads` is for what `opening` does not tell.
+
+    Of TensorRT, what its engine is built from goes along. Raises as `engines.put_beside` does.
     """
     remote = f"{name}{path.suffix}"
     device.put(path, remote)
     if runtime == TENSORRT and path.suffix != ENGINE:
-        engines.put_beside(device, path, remote, engine)
-    return ModelFile(name=name, path=remote, sha256=file_sha256(path), runtime=runtime, threads=threads)
+        engines.put_beside(device, path, remote, opening.engine)
+    return ModelFile(
+        name=name,
+        path=remote,
+        sha256=file_sha256(path),
+        runtime=runtime,
+        threads=opening.settings.threads or threads,
+        opening=opening,
+    )
 
 
 def put_sets(device: Device, sets: Mapping[str, Arrays]) -> dict[str, str]:

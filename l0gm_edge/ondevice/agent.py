@@ -27,7 +27,6 @@ import numpy as np
 
 Row = Dict[str, np.ndarray]
 Json = Dict[str, Any]
-PROVIDER = "CPUExecutionProvider"
 
 
 class AgentError(Exception):
@@ -51,16 +50,13 @@ class Model(NamedTuple):
     weight: Any = None  # -> the nanoseconds that the last run loaded for, and the bytes that it held
 
 
-def open_onnxruntime(onnxruntime: Any, path: str, threads: int) -> Model:
-    """A model in ONNX Runtime, on the CPU, with every graph optimisation."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(path, options, providers=[PROVIDER])
-    if session.get_providers() != [PROVIDER]:
-        raise AgentError(f"asked for {PROVIDER}, ONNX Runtime fell back to {session.get_providers()}")
+def open_onnxruntime(onnxruntime: Any, spec: Json) -> Model:
+    """A model in ONNX Runtime, opened as the job says: by default on the CPU, with every graph optimisation."""
+    sessions = beside("onnxruntime_session")
+    try:
+        session = sessions.open_session(onnxruntime, spec["path"], spec["threads"], spec.get("opening", {}))
+    except sessions.FellBack as error:
+        raise AgentError(str(error)) from error
     names = {"float": "float32", "double": "float64"}  # the other types of ONNX are called as numpy calls them
     inputs = {}
     for one in session.get_inputs():
@@ -128,7 +124,7 @@ def open_model(spec: Json) -> Model:
         return Model(**beside("tensorrt_model").opened(spec["path"]))
     runtime = import_runtime(spec["runtime"])[0]
     if spec["runtime"] == "onnxruntime":
-        return open_onnxruntime(runtime, spec["path"], spec["threads"])
+        return open_onnxruntime(runtime, spec)
     return Model(**beside("tflite_model").opened(runtime, spec["path"], spec["threads"]))
 
 

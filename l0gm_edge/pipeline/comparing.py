@@ -78,8 +78,14 @@ def _pair(
 
 
 def _placed(device: Device, hardware: HardwareProfile, name: str, source: Source) -> ModelFile:
-    runtime = source.contender.runtime
-    return tasks.put_model(device, name, runtime, hardware.threads, source.path, hardware.engine_settings(runtime))
+    return tasks.put_model(
+        device,
+        name,
+        source.contender.runtime,
+        hardware.threads,
+        source.path,
+        hardware.opening(source.contender.runtime),
+    )
 
 
 def _samples(device: Device, baseline: Source, candidate: Source) -> dict[str, str]:

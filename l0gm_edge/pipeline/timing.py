@@ -78,7 +78,7 @@ class Bench:
                 self._inputs,
                 settings,
                 task.advance,
-                self._hardware.engine_settings(runtime),
+                self._hardware.opening(runtime),
             )
 
 

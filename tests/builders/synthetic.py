@@ -12,9 +12,10 @@ from l0gm_edge.core.artifact import Artifact, Role, TensorSpec
 from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.core.evidence import Evidence, Logits, Measured
 from l0gm_edge.core.hardware import Budgets, Execution, HardwareProfile, Runtime
-from l0gm_edge.core.measurement import Block, Conditions, LayerTime, Measurement
+from l0gm_edge.core.measurement import Block, Conditions, LayerTime, Measurement, ProviderShare
 from l0gm_edge.core.plan import Exactness, PrunePlan, SiteCut, Sized
 from l0gm_edge.core.recipe import Checks, Data, Encoder, Gates, Learn, Model, Recipe, SiteKind, Target
+from l0gm_edge.core.session import Provider, Session
 from l0gm_edge.core.store import text_sha256
 
 CLASSES = 4
@@ -82,6 +83,7 @@ def measured(role: Role, runtime: str, scheme: str, *, ms: float, size: int, noi
         "peak_memory_bytes": 30_000_000,
         "energy_mj": 0.5,
         "layers": (LayerTime(name="a", op="Gemm", mean_ns=int(ms * 9e5)),),
+        "providers": shares() if runtime == "onnxruntime" else (),
         "conditions_before": NOON,
         "conditions_after": NOON,
         "outputs": {},
@@ -113,6 +115,12 @@ def engine_run(layers: str | None, asked: dict[str, str], *, chosen: bool = Fals
     )
 
 
+def shares(on_cpu: int = 1) -> tuple[ProviderShare, ...]:
+    """Ten nodes of as many microseconds, some of them left to the CPU."""
+    split = (("XnnpackExecutionProvider", 10 - on_cpu), ("CPUExecutionProvider", on_cpu))
+    return tuple(ProviderShare(provider=name, nodes=nodes, ns=1000 * nodes) for name, nodes in split)
+
+
 def artifacts() -> tuple[Measured, ...]:
     """Two runtimes, each with a floor, the dense reference and the compressed model in fp32 and int8."""
     found: list[Measured] = []
@@ -140,11 +148,14 @@ def recipe(**checks: Any) -> Recipe:
 
 
 def hardware(**budgets: Any) -> HardwareProfile:
-    """A profile that requires both runtimes; `budgets` are its budgets."""
+    """A profile that requires both runtimes, ONNX Runtime's with an accelerator; `budgets` are its budgets."""
+    sessions = {"onnxruntime": Session(providers=(Provider.XNNPACK, Provider.CPU)), "tflite": Session()}
     return HardwareProfile(
         name="bench",
         title="A bench",
-        runtimes=tuple(Runtime(name=name, schemes=("fp32", "static_int8")) for name in ("onnxruntime", "tflite")),
+        runtimes=tuple(
+            Runtime(name=name, schemes=("fp32", "static_int8"), session=session) for name, session in sessions.items()
+        ),
         budgets=Budgets(**budgets),
     )
 

@@ -237,7 +237,7 @@ runtimes:
 
 def test_a_profile_says_how_its_device_builds_engines(tmp_path: Path) -> None:
     (tmp_path / "board.yaml").write_text(ENGINES, encoding="utf-8")
-    settings = load.hardware(str(tmp_path / "board.yaml")).engine_settings("tensorrt")
+    settings = load.hardware(str(tmp_path / "board.yaml")).opening("tensorrt").engine
     assert settings is not None
     assert settings.workspace_mb == 512
 

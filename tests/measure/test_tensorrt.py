@@ -23,6 +23,7 @@ from l0gm_edge.core.errors import DeviceFailed, IntegrityError
 from l0gm_edge.core.evidence import Measured, Readings
 from l0gm_edge.core.hardware import HardwareProfile, Runtime
 from l0gm_edge.core.measurement import Measurement
+from l0gm_edge.core.opening import Opening
 from l0gm_edge.core.recipe import Measure
 from l0gm_edge.core.store import file_sha256, read_value, write_value
 from l0gm_edge.core.verdict import Status, Verdict
@@ -179,7 +180,7 @@ def test_silent_fp32_fails(
 
 def prepared(device: FakeDevice, model: Path, settings: EngineSettings | None = None, name: str = "small") -> EngineRun:
     job.put_programs(device)
-    found = tasks.prepare(device, tasks.put_model(device, name, "tensorrt", 1, model, settings))
+    found = tasks.prepare(device, tasks.put_model(device, name, "tensorrt", 1, model, Opening(engine=settings)))
     assert found.engine is not None
     return found.engine
 
@@ -406,6 +407,6 @@ def test_a_device_without_what_it_takes_fails_in_one_line_or_is_listed_as_not_me
 def test_what_is_sent_is_what_the_device_reads(device: FakeDevice, machine: Machine, model: Path) -> None:
     """The description on the device is a whole one, with the profile's settings in it."""
     job.put_programs(device)
-    tasks.put_model(device, "small", "tensorrt", 1, model, EngineSettings(workspace_mb=3))
+    tasks.put_model(device, "small", "tensorrt", 1, model, Opening(engine=EngineSettings(workspace_mb=3)))
     device.get("small.onnx.build.json", model.with_name("back.json"))
     assert read_value(EngineDescription, model.with_name("back.json")).settings.workspace_mb == 3
