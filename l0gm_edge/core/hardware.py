@@ -8,7 +8,9 @@ from typing import Annotated, Generic, Self, TypeVar
 
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
+from l0gm_edge.core.opening import Opening
 from l0gm_edge.core.recipe import PlugIn
+from l0gm_edge.core.session import Session
 from l0gm_edge.core.value import Value
 
 T = TypeVar("T")
@@ -35,13 +37,26 @@ class Execution(StrEnum):
     FAKE = "fake"
 
 
+ONNXRUNTIME = "onnxruntime"
+
+
 class Runtime(Value):
-    """One runtime that the device ships; `required` runtimes must each end with a chosen artifact."""
+    """One runtime that the device ships; `required` runtimes must each end with a chosen artifact.
+
+    `session` is how ONNX Runtime opens models; other runtimes have none.
+    """
 
     name: PlugIn
     versions: str | None = None
     schemes: Annotated[tuple[str, ...], Field(min_length=1)]
     required: bool = True
+    session: Session = Session()
+
+    @model_validator(mode="after")
+    def _only_onnxruntime_has_sessions(self) -> Self:
+        if self.name != ONNXRUNTIME and self.session != Session():
+            raise ValueError(f"session goes with name: {ONNXRUNTIME}; found {self.name}")
+        return self
 
 
 def _host(text: str) -> str:
@@ -113,6 +128,20 @@ class Budgets(Value):
     max_ece: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
+class Regression(Value):
+    """How much worse than its baseline a candidate may be and still pass the gate (`compare`).
+
+    Ratios are candidate to baseline; accuracy is in percentage points, ECE in 0..1.
+    """
+
+    max_latency_ratio: Annotated[float, Field(ge=1)] = 1.025
+    max_load_ratio: Annotated[float, Field(ge=1)] = 1.25
+    max_memory_ratio: Annotated[float, Field(ge=1)] = 1.1
+    max_size_ratio: Annotated[float, Field(ge=1)] = 1.02
+    max_accuracy_drop_points: Annotated[float, Field(ge=0)] = 0.5
+    max_ece_increase: Annotated[float, Field(ge=0)] = 0.01
+
+
 class ChannelMultiple(Value):
     """Widths that the device runs at full speed are multiples of these, per kind of layer."""
 
@@ -121,7 +150,7 @@ class ChannelMultiple(Value):
 
 
 class HardwareProfile(Value):
-    """A device: identity, runtimes, geometry, conditions, transport and budgets."""
+    """A device: identity, runtimes, geometry, conditions, transport, budgets, and what counts as a regression."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: str
@@ -140,6 +169,7 @@ class HardwareProfile(Value):
     max_temperature_c: PositiveFloat | None = None
     transport: Transport = Transport()
     budgets: Budgets = Budgets()
+    regression: Regression = Regression()
 
     @model_validator(mode="after")
     def _runtimes_differ(self) -> Self:
@@ -147,6 +177,15 @@ class HardwareProfile(Value):
         if len(set(names)) != len(names):
             raise ValueError(f"each runtime may stand once; found {', '.join(names)}")
         return self
+
+    def runtime(self, name: str) -> Runtime | None:
+        """The runtime of this name, if the device has it."""
+        return next((one for one in self.runtimes if one.name == name), None)
+
+    def opening(self, runtime: str) -> Opening:
+        """How a runtime opens a model on this device."""
+        found = self.runtime(runtime)
+        return found.session.opening() if found else Opening()
 
     @property
     def shareable(self) -> HardwareProfile:

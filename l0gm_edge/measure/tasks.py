@@ -11,6 +11,7 @@ import numpy as np
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.evidence import Logits
 from l0gm_edge.core.measurement import Block
+from l0gm_edge.core.opening import Opening
 from l0gm_edge.core.recipe import Measure
 from l0gm_edge.core.store import file_sha256
 from l0gm_edge.devices import Device
@@ -28,11 +29,23 @@ class Timing:
     warmup_runs: tuple[int, ...] = ()
 
 
-def put_model(device: Device, name: str, runtime: str, threads: int, path: Path) -> ModelFile:
-    """Copy a model file to the device, under its own name and ending."""
+OPENING = Opening()
+
+
+def put_model(
+    device: Device, name: str, runtime: str, threads: int, path: Path, opening: Opening = OPENING
+) -> ModelFile:
+    """Copy a model file to the device, under its own name and ending; `threads` is for what `opening` does not tell."""
     remote = f"{name}{path.suffix}"
     device.put(path, remote)
-    return ModelFile(name=name, path=remote, sha256=file_sha256(path), runtime=runtime, threads=threads)
+    return ModelFile(
+        name=name,
+        path=remote,
+        sha256=file_sha256(path),
+        runtime=runtime,
+        threads=opening.settings.threads or threads,
+        opening=opening,
+    )
 
 
 def put_sets(device: Device, sets: Mapping[str, Arrays]) -> dict[str, str]:
@@ -74,10 +87,7 @@ def time_interleaved(
         )
         results.append(job.run(device, wanted).models)
         step()
-    return {
-        model.name: _timing(model, [of_process[k] for of_process in results], settings)
-        for k, model in enumerate(models)
-    }
+    return {model.name: _timing([of_process[k] for of_process in results], settings) for k, model in enumerate(models)}
 
 
 def weigh(device: Device, model: ModelFile, inputs: dict[str, str]) -> ModelResult:
@@ -125,19 +135,23 @@ def read_outputs(path: Path, rows: int) -> Logits:
     return np.asarray(found)
 
 
-def _timing(model: ModelFile, found: Sequence[ModelResult], settings: Measure) -> Timing:
-    for one in found:
-        if [len(block) for block in one.rounds] != [settings.runs_per_block] * settings.blocks:
-            raise DeviceFailed(
-                f"{sum(map(len, one.rounds))} runs in {len(one.rounds)} blocks came back",
-                where=model.name,
-                allowed=f"{settings.blocks} blocks of {settings.runs_per_block} runs",
-            )
+def blocks_of(process: int, found: ModelResult, rounds: int, runs: int) -> tuple[Block, ...]:
+    """One process's blocks of one model. Raises DeviceFailed unless there are `rounds` of `runs` runs each."""
+    if [len(block) for block in found.rounds] != [runs] * rounds:
+        raise DeviceFailed(
+            f"{sum(map(len, found.rounds))} runs in {len(found.rounds)} blocks came back",
+            where=found.name,
+            allowed=f"{rounds} blocks of {runs} runs",
+        )
+    return tuple(Block(process=process, round=index, latencies_ns=block) for index, block in enumerate(found.rounds))
+
+
+def _timing(found: Sequence[ModelResult], settings: Measure) -> Timing:
     return Timing(
         blocks=tuple(
-            Block(process=process, round=index, latencies_ns=block)
+            block
             for process, one in enumerate(found)
-            for index, block in enumerate(one.rounds)
+            for block in blocks_of(process, one, settings.blocks, settings.runs_per_block)
         ),
         warmup_runs=tuple(one.warmup_runs for one in found),
     )
