@@ -8,8 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -38,31 +39,28 @@ QUICK = ("learn.steps=80", "learn.batch_size=32", "moe.experts=4", "checks.max_a
 
 
 @pytest.fixture(scope="module")
-def pi() -> Iterator[HardwareProfile]:
+def pi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HardwareProfile]:
     """The emulated Raspberry Pi, switched on; its root is built when there is none yet."""
     missing = [f"apt-get install {package}" for tool, package in NEEDED.items() if not shutil.which(tool)]
     if missing or sshd.missing():
         pytest.skip("; ".join([*missing, *filter(None, [sshd.missing()])]))
-    serve = subprocess.Popen(
-        [ROOT / "tools" / "emulated_pi" / "serve"],
-        env=os.environ | {"PYTHON": sys.executable},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    assert serve.stdout is not None
-    said = []
-    for line in serve.stdout:
-        said.append(line)
-        if "answers on" in line:
-            break
-    assert "answers on" in (said or [""])[-1], "".join(said)
-    threading.Thread(target=serve.stdout.read, daemon=True).start()
+    told = tmp_path_factory.mktemp("pi") / "told"
+    with told.open("w") as log:
+        serve = subprocess.Popen(
+            [ROOT / "tools" / "emulated_pi" / "serve"],
+            env=os.environ | {"PYTHON": sys.executable},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
+        while "answers on" not in told.read_text():
+            assert serve.poll() is None, told.read_text()
+            time.sleep(0.2)
         yield load.hardware(str(ROOT / "hardware" / "emulated-pi.yaml"))
     finally:
-        os.killpg(serve.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(serve.pid, signal.SIGTERM)
         serve.wait(60)
 
 
