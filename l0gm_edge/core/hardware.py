@@ -172,6 +172,7 @@ class HardwareProfile(Value):
     module: Fact[str] = Fact[str]()
     software: Fact[str] = Fact[str]()
     cpu_cores: Fact[int] = Fact[int]()
+    cpu_mhz: Fact[float] = Fact[float]()
     memory_gb: Fact[float] = Fact[float]()
     memory_gb_per_s: Fact[float] = Fact[float]()
     compute_capability: Fact[str] = Fact[str]()
