@@ -38,7 +38,11 @@ def arrays(archive: Path) -> Arrays:
     """
     try:
         with zipfile.ZipFile(archive) as packed:
-            entries = [one for one in packed.infolist() if one.filename.endswith(".npz")]
+            entries = [
+                one
+                for one in packed.infolist()
+                if one.filename.endswith(".npz") and not one.filename.startswith("__MACOSX")
+            ]
             if len(entries) != 1 or entries[0].file_size > LARGEST_NPZ_BYTES:
                 raise ValueError(f"it holds {len(entries)} .npz files of a fitting size, not one")
             content = io.BytesIO(packed.read(entries[0]))

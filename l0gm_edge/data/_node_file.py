@@ -30,9 +30,7 @@ class Sparse(NamedTuple):
     @classmethod
     def compressed(cls, matrix: Mapping[str, NDArray[Any]], shape: tuple[int, int]) -> Sparse:
         """From the arrays `indptr`, `indices` and `data` of a matrix in compressed rows."""
-        counts = np.diff(matrix["indptr"].astype(np.int64))
-        owners = np.repeat(np.arange(len(counts)), counts)
-        return cls(owners, matrix["indices"].astype(np.int64), matrix["data"], shape)
+        return cls(_owners(matrix["indptr"]), matrix["indices"].astype(np.int64), matrix["data"], shape)
 
 
 def arrays(links: Sparse, features: Sparse, labels: NDArray[Any], split: NDArray[np.uint8]) -> Arrays:
@@ -61,8 +59,7 @@ def bags(held: Arrays) -> Array:
     """Which words a node has, 0 or 1, as float32 (n, F)."""
     nodes, words = held["feat_shape"].tolist()
     dense = np.zeros((nodes, words), np.float32)
-    counts = np.diff(held["feat_indptr"].astype(np.int64))
-    dense[np.repeat(np.arange(nodes), counts), held["feat_indices"]] = 1
+    dense[_owners(held["feat_indptr"]), held["feat_indices"]] = 1
     return dense
 
 
@@ -81,3 +78,9 @@ def read(prepared: PreparedFile, folder: Path) -> tuple[Arrays, Mapping[int, Row
     """The prepared arrays, and the nodes of each mark of `split`, ascending. Raises as `read_arrays` does."""
     held = read_arrays(prepared, folder)
     return held, {mark: np.flatnonzero(held["split"] == mark) for mark in (TRAIN, VALIDATION, TEST, UNUSED)}
+
+
+def _owners(starts: NDArray[Any]) -> NDArray[np.int64]:
+    """The row of each entry of a matrix in compressed rows."""
+    ends = starts.astype(np.int64)
+    return np.repeat(np.arange(len(ends) - 1), ends[1:] - ends[:-1])

@@ -30,7 +30,8 @@ class _Held:
     """Keeps the state of whatever object stood in the file."""
 
     def __init__(self, *given: object) -> None:
-        self.given, self.state = given, None
+        self.given = given
+        self.state: Any = None
 
     def __setstate__(self, state: Any) -> None:
         self.state = state

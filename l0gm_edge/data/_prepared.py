@@ -70,7 +70,10 @@ def write_arrays(prepared: PreparedFile, folder: Path, arrays: Arrays) -> None:
 
 
 def write_text(prepared: PreparedFile, folder: Path, text: str) -> None:
-    """Write a prepared text, as a .gz where it is called so, atomically. Raises IntegrityError, with nothing written, for another text."""
+    """Write a prepared text, packed where it is a .gz, atomically.
+
+    Raises IntegrityError, with nothing written, for another text.
+    """
     _require(prepared, folder, hashlib.sha256(text.encode()).hexdigest())
     content = text.encode()
     _write(prepared, folder, gzip.compress(content, mtime=0) if prepared.file.endswith(PACKED) else content)

@@ -43,5 +43,8 @@ def prepare(originals: Path, prepared: Path) -> None:
 
 
 def load(folder: Path) -> Dataset:
-    """Modality `graph` (2, 13611), see `_graph`. Raises DataError when the file is missing, IntegrityError when damaged."""
+    """Modality `graph` (2, 13611), see `_graph`.
+
+    Raises DataError when the file is missing, IntegrityError when it is damaged.
+    """
     return _gnn_benchmark.load(GRAPH, folder, CLASSES, FAN_OUT)

@@ -51,7 +51,10 @@ def prepare(originals: Path, prepared: Path) -> None:
 
 
 def load(folder: Path) -> Dataset:
-    """Modality `graph` (11, 2867), see `_graph`. Raises DataError when the file is missing, IntegrityError when damaged."""
+    """Modality `graph` (11, 2867), see `_graph`.
+
+    Raises DataError when the file is missing, IntegrityError when it is damaged.
+    """
     held, nodes = _node_file.read(GRAPH, folder)
     unused = nodes[_node_file.UNUSED]
     (calibration,) = stratified(held["labels"][unused].astype(np.int64), [CALIBRATION_ROWS], SEED)

@@ -1,9 +1,9 @@
 """Emoji as pictures and in words: to which of ten groups does one belong? Modalities `image` and `text`.
 
 `image` is the picture, 32 x 32 in three colours on white, each channel standardised with the mean and deviation of the
-training pictures. `text` is its name and keywords, as pieces of a WordPiece vocabulary of 2 000 learnt from the training
-rows; the first 48 are kept, and id 0 pads. The two tell of the same thing in different ways, so beside the groups the
-set serves for finding one by the other. The groups are uneven: `Component` has 9 emoji, `People & Body` 386.
+training pictures. `text` is its name and keywords, as pieces of a WordPiece vocabulary of 2 000 learnt from the
+training rows; the first 48 are kept, and id 0 pads. The two tell of the same thing in different ways, so beside the
+groups the set serves for finding one by the other. The groups are uneven: `Component` has 9 emoji, `People & Body` 386.
 
 An emoji without a skin tone is one row; with `tones` each of its tones is one more, always in the split of the one
 without. A fifth, by a digest of the emoji, is test; validation and calibration are fixed, stratified parts of the rest.
@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from l0gm_edge.core import environment
-from l0gm_edge.core.dataset import Dataset, Split
+from l0gm_edge.core.dataset import Dataset, Split, Values
 from l0gm_edge.core.errors import DataError
 from l0gm_edge.data import Original
 from l0gm_edge.data import _emoji_table as names
@@ -81,7 +81,7 @@ CLASSES = (
     *("Travel & Places", "Activities", "Objects", "Symbols", "Flags"),
 )
 SEED = 2020
-8445f23ac8388e096be19d0262e14fceff856ff52093f2356dc89485f1a853dbRES = {"validation": 8, "calibration": 15}
+SHARES = {"validation": 8, "calibration": 15}
 """One in how many of the rows that are not test."""
 SIDE = 32
 ORIGINAL_SIDE = 72
@@ -115,12 +115,12 @@ def load(folder: Path, *, tones: bool = False) -> Dataset:
     labels = np.array([CLASSES.index(entry["group"]) for entry in entries], np.int64)
     is_test = np.array([entry["split"] == "test" for entry in entries])
     known = np.flatnonzero(~is_test)
-    validation, calibration = (len(known) // share for share in 8445f23ac8388e096be19d0262e14fceff856ff52093f2356dc89485f1a853dbRES.values())
+    validation, calibration = (len(known) // share for share in SHARES.values())
     sizes = [validation, calibration, len(known) - validation - calibration]
-    rows = dict(zip((*8445f23ac8388e096be19d0262e14fceff856ff52093f2356dc89485f1a853dbRES, "train"), (known[part] for part in stratified(labels[known], sizes, SEED)), strict=True))
+    rows = dict(zip((*SHARES, "train"), (known[part] for part in stratified(labels[known], sizes, SEED)), strict=True))
     texts = [" ".join([entry["name"], *entry["keywords"]]) for entry in entries]
     pictures = images[kept]
-    inputs = {
+    inputs: dict[str, Values] = {
         "image": standard(pictures, *statistics(pictures[rows["train"]])),
         "text": tokens(texts, [texts[row] for row in rows["train"]], READING),
     }
@@ -154,7 +154,10 @@ def unpacked(archive: Path) -> tuple[Mapping[str, bytes], Any]:
 
 
 def reduced(content: bytes) -> Bytes:
-    """A PNG of 72 x 72 laid over white and reduced to (32, 32, 3), each pixel the mean of the area it covers."""
+    """A PNG of 72 x 72 laid over white and reduced to (32, 32, 3); a pixel is the mean of those whose middle it covers.
+
+    Raises DataError for another picture.
+    """
     from PIL import Image
 
     try:

@@ -1,7 +1,7 @@
 """Short films of a digit that moves: which digit, and in which direction? One modality, `video`.
 
-Each film shows one MNIST digit at half its size on a field of 24 x 24 pixels, six frames long; it starts anywhere, moves
-right, left, down or up by 1 to 3 pixels a frame, and comes back in where it went out. The 40 classes are digit x
+Each film shows one MNIST digit at half its size on a field of 24 x 24 pixels, six frames long; it starts anywhere,
+moves right, left, down or up by 1 to 3 pixels a frame, and comes back in where it went out. The 40 classes are digit x
 direction: one frame tells the digit and never the direction, so a model must look at frames in their order. A tenth
 of all pixels of each frame, other ones each time, are black.
 

@@ -1,8 +1,8 @@
 """MUStARD: is a line of a television series meant sarcastically? Modalities `text` and `context`.
 
-`text` is the line, `context` what was said before it, both as pieces of one WordPiece vocabulary of 2 000 learnt from the
-training rows; of the line the first 48 pieces are kept, of the context the last 96, and id 0 pads. Speaker and show are
-left out, because they tell: of two small shows nearly every line is sarcastic.
+`text` is the line, `context` what was said before it, both as pieces of one WordPiece vocabulary of 2 000 learnt from
+the training rows; of the line the first 48 pieces are kept, of the context the last 96, and id 0 pads. Speaker and show
+are left out, because they tell: of two small shows nearly every line is sarcastic.
 
 690 lines, half of them sarcastic, and no official split: these are fixed and stratified, from the same shows and
 speakers throughout. Differences of a point or two between models mean nothing on 150 test rows.
@@ -28,9 +28,10 @@ from l0gm_edge.data._splits import stratified
 from l0gm_edge.data._tokens import Reading, tokens
 
 SUMMARY = "lines of dialogue and what was said before, as token ids; sarcastic or not, 690 rows"
+SOURCE = "https://raw.githubusercontent.com/soujanyaporia/MUStARD/b34b5134beeec42a36cdac79330637de9cc9894e/data"
 ORIGINALS = (
     Original(
-        url="https://raw.githubusercontent.com/soujanyaporia/MUStARD/b34b5134beeec42a36cdac79330637de9cc9894e/data/sarcasm_data.json",
+        url=f"{SOURCE}/sarcasm_data.json",
         file="sarcasm_data.json",
         sha256=None,  # `prepare` checks what it holds
     ),

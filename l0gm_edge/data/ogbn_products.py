@@ -4,8 +4,8 @@
 bought together. Ten neighbours of a product stand in its row, each with the mean of up to 10 of its own (see `_graph`).
 
 The official split is by sales rank: the best-selling 8 % train, the next 2 % validate, the rest are test, so test is
-harder. Validation is the official one; calibration is a fixed, stratified part of train. Of the 2.2 million test nodes a
-fixed, stratified sample of 50 000 is loaded, because a device is given every test row: a share of that sample lies
+harder. Validation is the official one; calibration is a fixed, stratified part of train. Of the 2.2 million test nodes
+a fixed, stratified sample of 50 000 is loaded, because a device is given every test row: a share of that sample lies
 within 0.5 points of the whole's in 95 of 100 draws.
 
 The prepared form is a file for each array, mapped and not read, so that loading takes 5 GB of memory and preparing 6.
@@ -159,8 +159,6 @@ def _write_nodes(packed: zipfile.ZipFile, made: Path, counts: Counts) -> None:
     shape = (counts.nodes, counts.features)
     features = np.lib.format.open_memmap(made / FILES["features"], mode="w+", dtype=np.float32, shape=shape)
     _fill(features, packed, "raw/node-feat.csv.gz")
-    if not np.isfinite(features.sum(dtype=np.float64)):
-        raise ValueError("a feature is no number")
     features.flush()
     labels = np.empty((counts.nodes, 1), np.uint8)
     _fill(labels, packed, "raw/node-label.csv.gz", below=counts.classes)
@@ -194,6 +192,8 @@ def _fill(table: NDArray[Any], packed: zipfile.ZipFile, entry: str, below: int |
             )
             if found is None or found.shape != place.shape:
                 raise ValueError(f"{entry} has not {len(table)} lines of {table.shape[1]} numbers")
+            if below is None and not np.isfinite(found).all():
+                raise ValueError(f"{entry} holds what is no number")
             if below is not None and (found.min() < 0 or found.max() >= below):
                 raise ValueError(f"{entry} holds {found.min()} to {found.max()}, not 0 to {below - 1}")
             place[:] = found
