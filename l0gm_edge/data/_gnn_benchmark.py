@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 import zlib
 from pathlib import Path
@@ -21,6 +22,7 @@ from l0gm_edge.data._splits import stratified
 
 COMMIT = "482d7152d60e429763ca256dd0906fa9badaae0c"
 SOURCE = f"https://raw.githubusercontent.com/CrawlScript/gnn_datasets/{COMMIT}"
+ENTRY = re.compile(r"(?!__MACOSX/).+\.npz")
 LARGEST_NPZ_BYTES = 1 << 28
 CALIBRATION_ROWS = 500
 SEED = 2018

@@ -23,6 +23,11 @@ from l0gm_edge.data._prepared import Arrays
 PARTS = ("y", "tx", "ty", "allx", "ally", "graph", "test.index")
 """Files `ind.NAME.PART`; `y` is read for its length alone, for `allx` begins with what it labels."""
 VALIDATION_ROWS = 500
+UNREADABLE = (
+    *(OSError, EOFError, pickle.UnpicklingError, ArithmeticError, AttributeError, LookupError, MemoryError),
+    *(TypeError, ValueError),
+)
+"""What reading a file that is something else may raise."""
 NUMBER = re.compile(r"[<|]?[biuf][1248]")
 
 
@@ -117,7 +122,7 @@ def arrays(folder: Path, name: str) -> Arrays:
         split = np.full(nodes, UNUSED, np.uint8)
         split[:train], split[train : train + VALIDATION_ROWS], split[place] = TRAIN, VALIDATION, TEST
         return _node_file.arrays(links, features, ordered, split)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except UNREADABLE as error:
         raise DataError(f"not a graph of Planetoid: {error!r}", where=str(folder / f"ind.{name}.*")) from error
 
 
@@ -127,15 +132,5 @@ def _read(path: Path) -> Any:
             if path.suffix == ".index":
                 return [int(line) for line in file]
             return _Reader(file, encoding="latin1").load()
-    except (
-        OSError,
-        EOFError,
-        pickle.UnpicklingError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        KeyError,
-        IndexError,
-        MemoryError,
-    ) as error:
+    except UNREADABLE as error:
         raise DataError(f"not a file of Planetoid: {error}", where=str(path)) from error

@@ -17,8 +17,11 @@ Source: Hu et al., Open Graph Benchmark, 2020, arXiv:2005.00687; from McAuley's 
 
 from __future__ import annotations
 
+import errno
 import gzip
 import itertools
+import os
+import shutil
 import tempfile
 import zipfile
 import zlib
@@ -59,7 +62,11 @@ PARTS = ("train", "valid", "test")
 """The official split by its files; `split` holds their places here."""
 CHUNK = 100_000
 """Lines of a table that are turned into numbers at a time."""
-UNREADABLE = (RuntimeError, KeyError, ValueError)
+UNREADABLE = (
+    *(FileNotFoundError, EOFError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error),
+    *(RuntimeError, KeyError, ValueError),
+)
+"""What reading a file that is something else may raise."""
 
 
 class Counts(Value):
@@ -70,6 +77,11 @@ class Counts(Value):
     features: int = 100
     classes: int = 47
     parts: tuple[int, int, int] = (196_615, 39_323, 2_213_091)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the prepared arrays, at most."""
+        return self.nodes * (8 + 4 * self.features + 2) + 2 * 4 * self.edges
 
 
 class Record(Value):
@@ -91,20 +103,15 @@ def convert(archive: Path, prepared: Path, counts: Counts) -> None:
     """What `prepare` does, for data of these counts."""
     with store.storage_errors(prepared, todo=CHOOSE_FOLDER):
         prepared.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(prepared).free < counts.nbytes:  # a full disk would end the process in mid-file
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with tempfile.TemporaryDirectory(prefix=".ogbn_products.", dir=prepared) as name:
             made = Path(name)
             try:
                 with zipfile.ZipFile(archive) as packed:
                     _write_nodes(packed, made, counts)
                     _write_edges(packed, made, counts)
-            except (
-                FileNotFoundError,
-                EOFError,
-                zipfile.BadZipFile,
-                gzip.BadGzipFile,
-                zlib.error,
-                *UNREADABLE,
-            ) as error:
+            except UNREADABLE as error:
                 raise DataError(f"not the archive of ogbn-products: {error}", where=str(archive)) from error
             sha256 = {file: store.file_sha256(made / file) for file in FILES.values()}
             (prepared / RECORD).unlink(missing_ok=True)  # without it nothing is loaded

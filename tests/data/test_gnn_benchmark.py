@@ -32,7 +32,9 @@ def as_npz(links: csr_matrix, words: csr_matrix, labels: np.ndarray, **more: obj
 
 def test_the_original_is_read_without_direction_loops_or_objects(tmp_path: Path, as_archive) -> None:
     content = as_npz(LINKS, csr_matrix(WORDS), LABELS)
-    (tmp_path / "a.zip").write_bytes(as_archive({"folder/graph.npz": content, "readme.txt": b"x"}))
+    (tmp_path / "a.zip").write_bytes(
+        as_archive({"a/graph.npz": content, "readme.txt": b"x", "__MACOSX/._graph.npz": b"x"})
+    )
     made = _gnn_benchmark.arrays(tmp_path / "a.zip")
     assert made["edges"].tolist() == [[0, 1, 1], [1, 2, 3]]
     assert made["feat_shape"].tolist() == [4, 3]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from l0gm_edge.core.dataset import SPLITS
-from l0gm_edge.core.errors import DataError, IntegrityError
+from l0gm_edge.core.errors import DataError, IntegrityError, StorageFailed
 from l0gm_edge.data import ogbn_products as products
 from l0gm_edge.data._graph import rows, undirected
 
@@ -122,3 +123,13 @@ def test_the_public_counts_are_asked_for(tmp_path: Path, pack) -> None:
     pack(tables())
     with pytest.raises(DataError, match="has not 2449029 lines of 100 numbers"):
         products.prepare(tmp_path, tmp_path / "prepared")
+
+
+def test_a_full_disk_is_told_before_it_is_full(tmp_path: Path, pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=COUNTS.nbytes - 1))
+    with pytest.raises(StorageFailed, match="No space left"):
+        products.convert(pack(tables()), tmp_path / "prepared", COUNTS)
+
+
+def test_the_size_is_foreseen(folder: Path) -> None:
+    assert sum((folder / file).stat().st_size for file in products.FILES.values()) <= COUNTS.nbytes + 5 * 128
