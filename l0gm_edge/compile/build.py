@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from l0gm_edge import backends
-from l0gm_edge.backends import Samples
+from l0gm_edge.backends import Samples, tensorrt
 from l0gm_edge.core import arrays, environment, plugins, store
 from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.errors import RecipeError
@@ -36,6 +36,7 @@ def build(
         backend = backends.plugin(runtime.name)
         plain = folder / f"{_name(role, runtime, FLOAT)}{backend.SUFFIX}"
         backend.convert(program, plain)
+        _settle(plain, runtime, FLOAT)
         made.append(described(plain, role, runtime, FLOAT, program, recipe_sha256))
         made.extend(
             quantized(plain, role, runtime, scheme, calibration, settings, recipe_sha256)
@@ -57,6 +58,7 @@ def quantized(
     backend = backends.plugin(runtime.name)
     output = path_of(plain, role, runtime, scheme)
     backend.quantize(plain, scheme, calibration, settings, output)
+    _settle(output, runtime, scheme)
     digest = arrays.sha256(calibration) if scheme in backend.RANGED else None
     return described(output, role, runtime, scheme, plain, recipe_sha256, digest)
 
@@ -113,6 +115,12 @@ def described(
         ops=facts.ops,
         notes=facts.notes,
     )
+
+
+def _settle(path: Path, runtime: Runtime, scheme: str) -> None:
+    """Where the profile says how engines are built, the file is described so."""
+    if runtime.engine is not None:
+        tensorrt.ship(path, scheme, runtime.engine)
 
 
 def _name(role: Role, runtime: Runtime, scheme: str) -> str:
