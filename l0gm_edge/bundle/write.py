@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from l0gm_edge.backends import tensorrt
 from l0gm_edge.bundle import consumers, sbom
 from l0gm_edge.bundle.manifest import MANIFEST, File, Manifest, Model
 from l0gm_edge.core import arrays, store
 from l0gm_edge.core.artifact import Artifact
 from l0gm_edge.core.dataset import Values
+from l0gm_edge.core.engine import TENSORRT
 from l0gm_edge.core.errors import DataError, RefusedInput
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.recipe import Recipe
@@ -76,6 +78,8 @@ def write(contents: Contents, folder: Path) -> Manifest:
             store.require_digest(shipped.source, shipped.artifact.sha256)
             files[_model_path(shipped)] = _put(folder, _model_path(shipped), shipped.source.read_bytes())
             files[_expected_path(shipped)] = _put(folder, _expected_path(shipped), _npy(shipped.expected))
+            for name, path in _beside(shipped).items():
+                files[name] = _put(folder, name, path.read_bytes())
         models = tuple(_model(shipped) for shipped in contents.models)
         for name, text in consumers.sources(contents.labels, models).items():
             files[name] = _put(folder, name, text.encode())
@@ -154,6 +158,15 @@ def _model(shipped: Shipped) -> Model:
 
 def _model_path(shipped: Shipped) -> str:
     return f"models/{shipped.artifact.name}{shipped.source.suffix}"
+
+
+def _beside(shipped: Shipped) -> dict[str, Path]:
+    """What a device builds TensorRT's engine from beside the model, by where it goes."""
+    if shipped.artifact.runtime != TENSORRT:
+        return {}
+    endings = (tensorrt.DESCRIPTION, tensorrt.CALIBRATION)
+    found = {ending: shipped.source.with_suffix(ending) for ending in endings}
+    return {f"models/{shipped.artifact.name}{ending}": path for ending, path in found.items() if path.is_file()}
 
 
 def _expected_path(shipped: Shipped) -> str:

@@ -38,6 +38,7 @@ def render(report: Report) -> str:
             *table(COLUMNS, [line for group in groups for line in _lines(group)]),
             *_rejected(groups),
             *_notes(report),
+            *_unmeasured(report),
             *_sized(report),
             "",
             f"<sub>{escape(_provenance(report))}</sub>",
@@ -82,6 +83,12 @@ def _notes(report: Report) -> list[str]:
     """How artifacts came to be as they are, and which schemes have none; empty when there is nothing to tell."""
     told = [(row.name, note) for row in report.artifacts for note in row.notes]
     return _list([*told, *(("left out", scheme) for scheme in report.left_out)])
+
+
+def _unmeasured(report: Report) -> list[str]:
+    """What the device could not run; empty when it ran everything."""
+    lines = _list((str(verdict.artifact), verdict.reason) for verdict in report.unmeasured)
+    return ["", "Neither passed nor failed:", *lines] if lines else []
 
 
 def _sized(report: Report) -> list[str]:
