@@ -37,7 +37,8 @@ def test_token_ids_go_in_as_the_type_that_a_model_takes(tmp_path: Path, kind: st
     model = {
         "path": "lookup.onnx",
         "runtime": "onnxruntime",
-        "inputs": [{"name": "text", "shape": [1, 2], "dtype": kind}],
+        "inputs": [{"name": "text", "shape": [1, 2], "dtype": kind, "quantization": None}],
+        "outputs": [{"name": "y", "shape": [1, 2, 4], "dtype": "float32", "quantization": None}],
     }
     np.testing.assert_array_equal(consume.run(tmp_path, manifest, model), tiny_models.WEIGHT[ids])
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import bundles
+import compiled
 import numpy as np
 import pytest
 import tiny_models
@@ -17,7 +18,7 @@ import tiny_models
 from l0gm_edge.bundle import consume, consumers, integrity
 from l0gm_edge.bundle.manifest import Model
 from l0gm_edge.bundle.write import write
-from l0gm_edge.core.artifact import TensorSpec
+from l0gm_edge.core.artifact import Affine, TensorSpec
 
 HEADERS = Path(__file__).with_name("headers")
 TOOLS = ("cmake", "c++")
@@ -78,7 +79,7 @@ def raw(folder: Path, rows: dict[str, np.ndarray]) -> list[Path]:
 @pytest.mark.slow
 def test_cpp_gives_the_expected_outputs_in_every_runtime(releases: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
-    models = [bundles.shipped(runtime, scheme) for runtime in bundles.RUNTIMES for scheme in ("fp32", "static_int8")]
+    models = [bundles.shipped(*model) for model in compiled.FILES]
     manifest = write(bundles.contents(models, LABELS), bundle)
     compile_all(bundle, releases, tmp_path / "build")
     files = raw(tmp_path, bundles.ROWS)
@@ -227,6 +228,16 @@ def test_a_model_of_other_numbers_gets_none(inputs: str, outputs: str, classes: 
     given = TensorSpec(name="x", shape=(1, 1), dtype=inputs)
     model = model_of([given], [TensorSpec(name="logits", shape=(1, classes), dtype=outputs)])
     assert consumers.sources(("a", "b"), [model]) == {}
+
+
+def test_integers_that_stand_for_real_numbers_are_turned_into_them() -> None:
+    affine = Affine(scale=0.5, zero_point=-3)
+    given = TensorSpec(name="x", shape=(1, 3), dtype="int8", quantization=affine)
+    scores = TensorSpec(name="logits", shape=(1, 2), dtype="int8", quantization=affine)
+    sources = consumers.sources(("a", "b"), [model_of([given], [scores], "tflite")])
+    assert "(scores[0][it] - -3) * 0.5f" in sources["kotlin/small.kt"]
+    assert "Math.rint((values[it] / 0.5f).toDouble()) + -3" in sources["kotlin/small.kt"]
+    assert '{ "x", 3, 0.5f, -3 },' in sources["cpp/small.cpp"]
 
 
 def test_a_runtime_without_a_template_gets_none() -> None:
