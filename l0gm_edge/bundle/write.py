@@ -5,17 +5,17 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l0gm_edge.bundle import consumers, sbom
+from l0gm_edge.bundle import consumers, metadata, sbom
 from l0gm_edge.bundle.manifest import MANIFEST, File, Manifest, Model
 from l0gm_edge.core import arrays, store
 from l0gm_edge.core.artifact import Artifact
-from l0gm_edge.core.dataset import Values
+from l0gm_edge.core.dataset import Normalization, Values
 from l0gm_edge.core.errors import DataError, RefusedInput
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.recipe import Recipe
@@ -44,7 +44,8 @@ class Shipped:
 class Contents:
     """Everything a bundle is made from. `samples[input]` is (n, *shape); `reports` is text by file name.
 
-    There is no recipe when a person's own model was built without one.
+    `preprocess` tells in words how inputs are made from raw data, `normalization` in numbers where it is no more than
+    that. There is no recipe when a person's own model was built without one.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Contents:
     samples: Mapping[str, Values]
     models: Sequence[Shipped]
     reports: Mapping[str, str]
+    normalization: Mapping[str, Normalization] = field(default_factory=dict)
 
 
 def write(contents: Contents, folder: Path) -> Manifest:
@@ -72,11 +74,12 @@ def write(contents: Contents, folder: Path) -> Manifest:
             left_over.unlink()
         files = {SAMPLES: _put(folder, SAMPLES, arrays.packed(dict(sorted(contents.samples.items()))))}
         files[CONSUMER] = _put(folder, CONSUMER, Path(__file__).with_name(CONSUMER).read_bytes())
-        for shipped in contents.models:
-            store.require_digest(shipped.source, shipped.artifact.sha256)
-            files[_model_path(shipped)] = _put(folder, _model_path(shipped), shipped.source.read_bytes())
-            files[_expected_path(shipped)] = _put(folder, _expected_path(shipped), _npy(shipped.expected))
         models = tuple(_model(shipped) for shipped in contents.models)
+        for shipped, model in zip(contents.models, models, strict=True):
+            store.require_digest(shipped.source, shipped.artifact.sha256)
+            told = metadata.Told(model, tuple(contents.labels), contents.preprocess, contents.normalization)
+            files[model.path] = _put(folder, model.path, metadata.content(shipped.source, told))
+            files[model.expected] = _put(folder, model.expected, _npy(shipped.expected))
         for name, text in consumers.sources(contents.labels, models).items():
             files[name] = _put(folder, name, text.encode())
         files[SBOM] = _put(folder, SBOM, sbom.render(contents.name, models, files).encode())
@@ -88,6 +91,7 @@ def write(contents: Contents, folder: Path) -> Manifest:
             hardware=contents.hardware,
             labels=tuple(contents.labels),
             preprocess=contents.preprocess,
+            normalization=dict(sorted(contents.normalization.items())),
             samples=SAMPLES,
             sample_count=count,
             models=models,
@@ -142,22 +146,15 @@ def _model(shipped: Shipped) -> Model:
         name=artifact.name,
         runtime=artifact.runtime,
         scheme=artifact.scheme,
-        path=_model_path(shipped),
+        path=f"models/{artifact.name}{shipped.source.suffix}",
+        measured_sha256=artifact.sha256,
         inputs=artifact.inputs,
         outputs=artifact.outputs,
         temperature=shipped.temperature,
-        expected=_expected_path(shipped),
+        expected=f"samples/expected-{artifact.name}.npy",
         tolerance=TOLERANCE.get(artifact.scheme, INTEGER_TOLERANCE),
         tools=artifact.tools,
     )
-
-
-def _model_path(shipped: Shipped) -> str:
-    return f"models/{shipped.artifact.name}{shipped.source.suffix}"
-
-
-def _expected_path(shipped: Shipped) -> str:
-    return f"samples/expected-{shipped.artifact.name}.npy"
 
 
 def _put(folder: Path, name: str, content: bytes) -> File:
