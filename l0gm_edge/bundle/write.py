@@ -88,7 +88,7 @@ def write(contents: Contents, folder: Path) -> Manifest:
             name=contents.name,
             bundle_sha256="",
             recipe=contents.recipe,
-            hardware=contents.hardware,
+            hardware=contents.hardware.shareable,
             labels=tuple(contents.labels),
             preprocess=contents.preprocess,
             normalization=dict(sorted(contents.normalization.items())),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Generic, Self, TypeVar
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
 from l0gm_edge.core.recipe import PlugIn
 from l0gm_edge.core.value import Value
@@ -43,12 +44,60 @@ class Runtime(Value):
     required: bool = True
 
 
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9:_][A-Za-z0-9.:_%-]*", text):
+        raise ValueError("no host name, IP address or serial number: letters, digits and . : _ % -, no - in front")
+    return text
+
+
+def _user(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", text):
+        raise ValueError("no user name: letters, digits and . _ -, no - in front")
+    return text
+
+
+def _program(text: str) -> str:
+    if not text or text.startswith("-") or not text.isprintable():
+        raise ValueError("no program: a name or path, no - in front")
+    return text
+
+
+Host = Annotated[str, AfterValidator(_host)]
+User = Annotated[str, AfterValidator(_user)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Jump(Value):
+    """A machine through which another is reached."""
+
+    address: Host
+    port: Port = 22
+    user: User | None = None
+
+
 class Transport(Value):
-    """How the device is reached, and which Python there has its runtimes (by default, locally, our own)."""
+    """How the device is reached, and which Python there has its runtimes (by default, locally, our own).
+
+    Paths may begin with ~. Without `key_files`, the running agent and the usual files of ~/.ssh are asked.
+    """
 
     kind: PlugIn = "local"
-    address: str | None = None
-    python: Annotated[str, Field(min_length=1)] | None = None
+    address: Host | None = None
+    port: Port | None = None
+    user: User | None = None
+    key_files: tuple[str, ...] = ()
+    known_hosts: str = "~/.ssh/known_hosts"
+    jump: Jump | None = None
+    keepalive_s: PositiveFloat = 15.0
+    reconnect_s: Annotated[float, Field(ge=0)] = 60.0
+    python: Annotated[str, AfterValidator(_program)] | None = None
+
+    @model_validator(mode="after")
+    def _here_or_elsewhere(self) -> Self:
+        given = [name for name in ("address", "port", "user", "key_files", "jump") if getattr(self, name)]
+        if self.kind == "local" and given:
+            raise ValueError(f"kind local is this machine, which has no {' and no '.join(given)}; is it kind: ssh?")
+        return self
 
 
 class Budgets(Value):
@@ -64,6 +113,20 @@ class Budgets(Value):
     max_ece: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
+class Regression(Value):
+    """How much worse than its baseline a candidate may be and still pass the gate (`compare`).
+
+    Ratios are candidate to baseline; accuracy is in percentage points, ECE in 0..1.
+    """
+
+    max_latency_ratio: Annotated[float, Field(ge=1)] = 1.025
+    max_load_ratio: Annotated[float, Field(ge=1)] = 1.25
+    max_memory_ratio: Annotated[float, Field(ge=1)] = 1.1
+    max_size_ratio: Annotated[float, Field(ge=1)] = 1.02
+    max_accuracy_drop_points: Annotated[float, Field(ge=0)] = 0.5
+    max_ece_increase: Annotated[float, Field(ge=0)] = 0.01
+
+
 class ChannelMultiple(Value):
     """Widths that the device runs at full speed are multiples of these, per kind of layer."""
 
@@ -72,7 +135,7 @@ class ChannelMultiple(Value):
 
 
 class HardwareProfile(Value):
-    """A device: identity, runtimes, geometry, conditions, transport and budgets."""
+    """A device: identity, runtimes, geometry, conditions, transport, budgets, and what counts as a regression."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: str
@@ -90,6 +153,7 @@ class HardwareProfile(Value):
     max_temperature_c: PositiveFloat | None = None
     transport: Transport = Transport()
     budgets: Budgets = Budgets()
+    regression: Regression = Regression()
 
     @model_validator(mode="after")
     def _runtimes_differ(self) -> Self:
@@ -97,3 +161,8 @@ class HardwareProfile(Value):
         if len(set(names)) != len(names):
             raise ValueError(f"each runtime may stand once; found {', '.join(names)}")
         return self
+
+    @property
+    def shareable(self) -> HardwareProfile:
+        """The profile without the way to the device, which is nobody's business but its owner's."""
+        return self.model_copy(update={"transport": Transport(kind=self.transport.kind)})

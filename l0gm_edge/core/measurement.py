@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from l0gm_edge.core.hardware import Execution
+from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
 
 Nanoseconds = Annotated[int, Field(gt=0)]
@@ -15,19 +16,19 @@ Nanoseconds = Annotated[int, Field(gt=0)]
 class Conditions(Value):
     """The state of the machine at one moment; null where the machine does not tell."""
 
-    time: str
+    time: Told
     load_1m: NonNegativeFloat | None = None
-    governor: str | None = None
+    governor: Told | None = None
     frequency_mhz: float | None = None
     temperature_c: float | None = None
-    power_mode: str | None = None
+    power_mode: Told | None = None
 
 
 class LayerTime(Value):
     """One operation's mean time in a profiled run; profiling slows a run, so read the shares, not the total."""
 
-    name: str
-    op: str
+    name: Told
+    op: Told
     mean_ns: Nanoseconds
 
 
@@ -61,7 +62,7 @@ class Measurement(Value):
     peak_memory_bytes: PositiveInt | None
     energy_mj: float | None = None
     layers: tuple[LayerTime, ...] = ()
-    fallback_ops: tuple[str, ...] = ()
+    fallback_ops: tuple[Told, ...] = ()
     conditions_before: Conditions
     conditions_after: Conditions
     outputs: dict[str, str]

@@ -10,6 +10,7 @@ from typing import Protocol, cast
 
 from l0gm_edge.core import plugins
 from l0gm_edge.core.hardware import HardwareProfile
+from l0gm_edge.core.told import PlainText
 from l0gm_edge.core.value import Value
 
 
@@ -23,12 +24,12 @@ class Outcome(StrEnum):
 
 
 class CommandResult(Value):
-    """A command's outcome, exit status (null when it never reported one) and captured text."""
+    """A command's outcome, exit status (null when it never reported one) and captured text, safe to show."""
 
     outcome: Outcome
     status: int | None
-    stdout: str
-    stderr: str
+    stdout: PlainText
+    stderr: PlainText
 
 
 class Device(Protocol):

@@ -10,12 +10,13 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from l0gm_edge.core import processes
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.devices import CommandResult, Outcome
+from l0gm_edge.devices._paths import inside
 
 
 @contextmanager
@@ -39,11 +40,11 @@ class LocalDevice:
 
     def put(self, local: Path, remote: str) -> None:
         """Copy a file into the work folder. Raises DeviceFailed."""
-        _copy(local, self._inside(remote))
+        _copy(local, self._folder / inside(remote))
 
     def get(self, remote: str, local: Path) -> None:
         """Copy a file out of the work folder. Raises DeviceFailed."""
-        _copy(self._inside(remote), local)
+        _copy(self._folder / inside(remote), local)
 
     def run(self, command: Sequence[str], timeout_s: float) -> CommandResult:
         """Run a command in the work folder; after `timeout_s` seconds it is killed with all its children."""
@@ -77,14 +78,6 @@ class LocalDevice:
     def python(self) -> str:
         """The profile's Python, or that which runs this program."""
         return self._python
-
-    def _inside(self, remote: str) -> Path:
-        path = PurePosixPath(remote)
-        if path.is_absolute() or ".." in path.parts:
-            raise DeviceFailed(
-                f"'{remote}' lies outside the device's work folder", allowed="a relative path without .."
-            )
-        return self._folder / path
 
 
 def _copy(source: Path, target: Path) -> None:

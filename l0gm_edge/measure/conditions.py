@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.measurement import Conditions
+from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device, Outcome
 from l0gm_edge.measure.job import why
@@ -19,7 +20,7 @@ CLOCK_DROP = 0.1
 class State(Value):
     """The device at one moment: `machine` does not change, `conditions` do."""
 
-    machine: dict[str, str]
+    machine: dict[Told, Told]
     conditions: Conditions
 
 
@@ -41,10 +42,28 @@ def warnings(before: State, after: State, profile: HardwareProfile) -> tuple[str
     told = []
     if was.load_1m is not None and was.load_1m > BUSY_LOAD_PER_CORE * cores:
         told.append(f"the machine was busy before timing began: load {was.load_1m:.1f} on {cores} cores")
-    if profile.governor and was.governor and was.governor != profile.governor:
-        told.append(f"the frequency governor is {was.governor}; the profile asks for {profile.governor}")
     if was.frequency_mhz and became.frequency_mhz and became.frequency_mhz < (1 - CLOCK_DROP) * was.frequency_mhz:
         told.append(f"the clock fell from {was.frequency_mhz:.0f} to {became.frequency_mhz:.0f} MHz")
+    return (*told, *changes(before, after, profile))
+
+
+def changes(before: State, after: State, profile: HardwareProfile) -> tuple[str, ...]:
+    """What makes the device another than the one that the profile describes, or another than before, as sentences.
+
+    Timing two models side by side does not cancel these.
+    """
+    was, became = before.conditions, after.conditions
+    told = []
+    if profile.governor and was.governor and was.governor != profile.governor:
+        told.append(f"the frequency governor is {was.governor}; the profile asks for {profile.governor}")
+    if profile.power_mode and was.power_mode and was.power_mode != profile.power_mode:
+        told.append(f"the power mode is {was.power_mode}; the profile asks for {profile.power_mode}")
+    for name, first, last in (
+        ("frequency governor", was.governor, became.governor),
+        ("power mode", was.power_mode, became.power_mode),
+    ):
+        if first != last:
+            told.append(f"the {name} changed from {first} to {last} while models were timed")
     if profile.max_temperature_c and (became.temperature_c or 0) > profile.max_temperature_c:
         told.append(
             f"it ended at {became.temperature_c:.0f} °C, above the profile's {profile.max_temperature_c:.0f} °C"

@@ -16,6 +16,7 @@ from l0gm_edge.core import arrays as npz
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.measurement import Nanoseconds
 from l0gm_edge.core.store import write_text
+from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import CommandResult, Device, Outcome
 
@@ -83,7 +84,7 @@ class ModelResult(Value):
 
     name: str
     sha256: str
-    runtime_version: str
+    runtime_version: Told
     warmup_runs: NonNegativeInt = 0
     rounds: tuple[tuple[Nanoseconds, ...], ...] = ()
     load_ns: tuple[Nanoseconds, ...] = ()
@@ -95,7 +96,7 @@ class JobResult(Value):
     """The agent's result file."""
 
     status: Literal["ok", "failed"]
-    message: str | None
+    message: Told | None
     models: tuple[ModelResult, ...]
 
 

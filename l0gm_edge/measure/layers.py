@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from l0gm_edge.core.measurement import LayerTime
+from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device, Outcome
 from l0gm_edge.measure.job import TIMEOUT_S, ModelFile, why
@@ -18,7 +19,7 @@ class OperatorTimes(Value):
     """Operators in the order they run; `fallback_ops` were left outside the runtime's fast path."""
 
     layers: tuple[LayerTime, ...] = ()
-    fallback_ops: tuple[str, ...] = ()
+    fallback_ops: tuple[Told, ...] = ()
     unavailable: str | None = None
 
 

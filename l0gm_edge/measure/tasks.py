@@ -74,10 +74,7 @@ def time_interleaved(
         )
         results.append(job.run(device, wanted).models)
         step()
-    return {
-        model.name: _timing(model, [of_process[k] for of_process in results], settings)
-        for k, model in enumerate(models)
-    }
+    return {model.name: _timing([of_process[k] for of_process in results], settings) for k, model in enumerate(models)}
 
 
 def weigh(device: Device, model: ModelFile, inputs: dict[str, str]) -> ModelResult:
@@ -125,19 +122,23 @@ def read_outputs(path: Path, rows: int) -> Logits:
     return np.asarray(found)
 
 
-def _timing(model: ModelFile, found: Sequence[ModelResult], settings: Measure) -> Timing:
-    for one in found:
-        if [len(block) for block in one.rounds] != [settings.runs_per_block] * settings.blocks:
-            raise DeviceFailed(
-                f"{sum(map(len, one.rounds))} runs in {len(one.rounds)} blocks came back",
-                where=model.name,
-                allowed=f"{settings.blocks} blocks of {settings.runs_per_block} runs",
-            )
+def blocks_of(process: int, found: ModelResult, rounds: int, runs: int) -> tuple[Block, ...]:
+    """One process's blocks of one model. Raises DeviceFailed unless there are `rounds` of `runs` runs each."""
+    if [len(block) for block in found.rounds] != [runs] * rounds:
+        raise DeviceFailed(
+            f"{sum(map(len, found.rounds))} runs in {len(found.rounds)} blocks came back",
+            where=found.name,
+            allowed=f"{rounds} blocks of {runs} runs",
+        )
+    return tuple(Block(process=process, round=index, latencies_ns=block) for index, block in enumerate(found.rounds))
+
+
+def _timing(found: Sequence[ModelResult], settings: Measure) -> Timing:
     return Timing(
         blocks=tuple(
-            Block(process=process, round=index, latencies_ns=block)
+            block
             for process, one in enumerate(found)
-            for index, block in enumerate(one.rounds)
+            for block in blocks_of(process, one, settings.blocks, settings.runs_per_block)
         ),
         warmup_runs=tuple(one.warmup_runs for one in found),
     )

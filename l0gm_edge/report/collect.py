@@ -25,7 +25,7 @@ def collect(
     return Report(
         passed=run_status(verdicts) is Status.PASS,
         recipe=evidence.recipe,
-        hardware=evidence.hardware,
+        hardware=evidence.hardware.shareable,
         verdicts=tuple(verdicts),
         dense=_dense(evidence),
         compressed=_compressed(evidence),

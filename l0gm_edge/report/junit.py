@@ -23,50 +23,45 @@ def render(report: Report) -> str:
     root = ET.Element("testsuites", name=_clean(f"l0gm-edge {report.recipe.name}"))
     subjects = dict.fromkeys([None, *(verdict.artifact for verdict in report.verdicts)])
     for subject in subjects:
-        suite = ET.SubElement(root, "testsuite", name=_clean(subject or "run"))
-        suite.set("hostname", report.hardware.name)
+        group = suite(root, subject or "run", report.hardware.name)
+        classname = f"{report.recipe.name}.{subject or 'run'}"
         for verdict in report.verdicts:
             if verdict.artifact == subject:
-                _add_verdict(suite, report, verdict)
+                _add_verdict(case(group, classname, verdict.check), report, verdict)
         if subject is None:
-            _add_outcome(suite, report)
-        _set_totals(suite)
-    _set_totals(root)
+            _add_outcome(case(group, classname, "outcome"), report)
+    return document(root)
+
+
+def suite(root: ET.Element, name: str, hostname: str) -> ET.Element:
+    """A test suite under the root."""
+    return ET.SubElement(root, "testsuite", name=_clean(name), hostname=_clean(hostname))
+
+
+def case(group: ET.Element, classname: str, name: str) -> ET.Element:
+    """A test case of a suite; it passes unless something is put under it."""
+    return ET.SubElement(group, "testcase", classname=_clean(classname), name=_clean(name))
+
+
+def told(under: ET.Element, kind: str, message: str, type_: str = "", text: str = "") -> None:
+    """How a case ended: `kind` is failure, error or skipped."""
+    element = ET.SubElement(under, kind, message=_clean(message))
+    if type_:
+        element.set("type", _clean(type_))
+    element.text = _clean(text) or None
+
+
+def document(root: ET.Element) -> str:
+    """The whole as text, with its totals."""
+    for element in (*root, root):
+        for total, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            element.set(total, str(sum(1 for _ in element.iter(tag))))
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _add_verdict(suite: ET.Element, report: Report, verdict: Verdict) -> None:
-    case = _case(suite, report, verdict.artifact, verdict.check)
-    if verdict.status is Status.FAIL and blocks(report, verdict):
-        failure = ET.SubElement(case, "failure", message=_clean(verdict.reason), type=_clean(verdict.check))
-        failure.text = _clean(_figures(verdict))
-    elif verdict.status is Status.FAIL:
-        ET.SubElement(case, "skipped", message=_clean(f"does not fail the run: {verdict.reason}"))
-    elif verdict.status is Status.INCONCLUSIVE:
-        ET.SubElement(case, "skipped", message=_clean(f"inconclusive: {verdict.reason}"))
-
-
-def _add_outcome(suite: ET.Element, report: Report) -> None:
-    case = _case(suite, report, None, "outcome")
-    found = outcome(report)
-    if found.status is not Status.PASS:
-        kind = "failure" if found.status is Status.FAIL else "error"
-        element = ET.SubElement(case, kind, message=_clean(found.sentence), type=found.status)
-        element.text = _clean("\n".join(f"{o.status} {o.check}: {o.reason}" for o in found.obstacles))
-
-
-def _case(suite: ET.Element, report: Report, subject: str | None, name: str) -> ET.Element:
-    classname = f"{report.recipe.name}.{subject or 'run'}"
-    return ET.SubElement(suite, "testcase", classname=_clean(classname), name=_clean(name))
-
-
-def _set_totals(element: ET.Element) -> None:
-    for total, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        element.set(total, str(sum(1 for _ in element.iter(tag))))
-
-
-def _figures(verdict: Verdict) -> str:
+def figures(verdict: Verdict) -> str:
+    """A verdict's value, limit, interval and evidence, a line each."""
     lines = [
         f"value: {wording.quantity(verdict.value, verdict.unit)}",
         f"limit: {wording.quantity(verdict.limit, verdict.unit) if verdict.limit is not None else 'none'}",
@@ -76,6 +71,23 @@ def _figures(verdict: Verdict) -> str:
     return "\n".join([*lines, *(f"evidence: {digest}" for digest in verdict.evidence)])
 
 
+def _add_verdict(made: ET.Element, report: Report, verdict: Verdict) -> None:
+    if verdict.status is Status.FAIL and blocks(report, verdict):
+        told(made, "failure", verdict.reason, verdict.check, figures(verdict))
+    elif verdict.status is Status.FAIL:
+        told(made, "skipped", f"does not fail the run: {verdict.reason}")
+    elif verdict.status is Status.INCONCLUSIVE:
+        told(made, "skipped", f"inconclusive: {verdict.reason}")
+
+
+def _add_outcome(made: ET.Element, report: Report) -> None:
+    found = outcome(report)
+    if found.status is not Status.PASS:
+        kind = "failure" if found.status is Status.FAIL else "error"
+        text = "\n".join(f"{o.status} {o.check}: {o.reason}" for o in found.obstacles)
+        told(made, kind, found.sentence, found.status, text)
+
+
 def _clean(text: str) -> str:
     """Without the characters that XML cannot hold."""
-    return _NOT_XML.sub("�", text)
+    return _NOT_XML.sub("\ufffd", text)

@@ -30,12 +30,12 @@ def render(report: Report) -> str:
             escape(found.sentence),
             *_list((obstacle.check, f"{obstacle.status}: {obstacle.reason}") for obstacle in found.obstacles),
             "",
-            *_table(
+            *table(
                 [f.label for f in figures],
                 [[f"**{escape(f.value)}**" for f in figures], _row(f"{f.detail} {f.source}" for f in figures)],
             ),
             "",
-            *_table(COLUMNS, [line for group in groups for line in _lines(group)]),
+            *table(COLUMNS, [line for group in groups for line in _lines(group)]),
             *_rejected(groups),
             *_sized(report),
             "",
@@ -104,7 +104,8 @@ def _list(items: Iterable[tuple[str, str]]) -> list[str]:
     return ["", *lines] if lines else []
 
 
-def _table(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
+def table(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
+    """A table's lines; cells are escaped already."""
     rows = (f"| {' | '.join(cells)} |" for cells in lines)
     return [f"| {' | '.join(columns)} |", "|" + " --- |" * len(columns), *rows]
 

@@ -1,4 +1,4 @@
-"""What every device transport must do; this machine is the one that tests can always reach."""
+"""What every device transport must do; this machine, which tests can always reach, and an SSH server on it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,18 @@ from pathlib import Path
 import pytest
 
 from l0gm_edge import devices
-from l0gm_edge.core import load, plugins
+from l0gm_edge.core import plugins
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.devices import Device, Outcome
 
-REACHABLE = ("local",)
-
-
-@pytest.fixture
-def hardware(root: Path) -> HardwareProfile:
-    return load.hardware(str(root / "hardware" / "host-cpu.yaml"))
+REACHABLE = ("local", "ssh")
 
 
 @pytest.fixture(params=REACHABLE)
 def device(request: pytest.FixtureRequest, hardware: HardwareProfile) -> Iterator[Device]:
+    if request.param == "ssh":
+        hardware = request.getfixturevalue("server").profile(hardware)
     with devices.plugin(request.param).connect(hardware) as opened:
         yield opened
 

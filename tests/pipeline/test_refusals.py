@@ -77,6 +77,19 @@ def test_a_scheme_that_a_runtime_does_not_have_is_refused_before_anything_is_mad
     assert left(out) == []
 
 
+def test_a_device_that_does_not_answer_is_told_before_anything_is_made(
+    run: Run, files: tuple[Path, Path], out: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("asyncssh", reason="asyncssh is not installed (pip install 'l0gm-edge[ssh]')")
+    (tmp_path / "known_hosts").touch()
+    way = f"transport: {{kind: ssh, address: 127.0.0.1, port: 1, known_hosts: {tmp_path / 'known_hosts'}}}\n"
+    files[1].write_text(tiny_road.profile("onnxruntime") + way, encoding="utf-8")
+    result = run()
+    assert result.exit_code == 4
+    assert "the device cannot be reached" in result.stderr
+    assert left(out) == []
+
+
 def test_an_unknown_way_to_find_ranges_is_refused_before_any_work(run: Run, out: Path) -> None:
     result = run("--set", "quantize.ranges=percentil")
     assert result.exit_code == 2

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from synthetic import DENSE, LABELS, artifacts, blocks, changed, evidence, plan
 
 from l0gm_edge.check.outcome import judge
 from l0gm_edge.core import scores
 from l0gm_edge.core.evidence import Evidence
+from l0gm_edge.core.hardware import Transport
 from l0gm_edge.core.recipe import Target
 from l0gm_edge.core.report import ArtifactRow, Report, Routing
 from l0gm_edge.report.collect import collect
@@ -30,6 +33,13 @@ def test_a_report_survives_the_way_to_json_and_back() -> None:
     found = report(evidence())
     assert found.passed
     assert Report.model_validate_json(found.model_dump_json()) == found
+
+
+def test_nobody_learns_from_a_report_where_the_device_is() -> None:
+    made_up = evidence()
+    there = Transport(kind="ssh", address="board.example", user="somebody", key_files=("~/secret",))
+    reached = replace(made_up, hardware=made_up.hardware.model_copy(update={"transport": there}))
+    assert report(reached).hardware.transport == Transport(kind="ssh")
 
 
 def test_scores_stand_as_computed() -> None:

@@ -6,18 +6,14 @@ above 1; INCONCLUSIVE when it is above 1.02 and the interval holds 1; PASS other
 
 from __future__ import annotations
 
-from collections import Counter
-
 from l0gm_edge.check.limits import not_measured
+from l0gm_edge.check.slow_operators import slow_operators
 from l0gm_edge.core.artifact import Role
 from l0gm_edge.core.evidence import BASE_SCHEME, Measured, Readings, side_by_side
 from l0gm_edge.core.latency import Estimate
-from l0gm_edge.core.measurement import Measurement
 from l0gm_edge.core.verdict import Status, Verdict
 
 NOISE = 0.02
-NAMED_OPS = 3
-LEAST_SHARE = 0.05
 
 
 def check(evidence: Readings) -> tuple[Verdict, ...]:
@@ -44,7 +40,9 @@ def _verdict(one: Measured, twin: Measured | None) -> Verdict:
         limit=1.0,
         unit="x fp32",
         interval=(found.low, found.high),
-        reason=told if status is Status.PASS else f"{told}; {slow_ops(one.measurement, twin.measurement)}",
+        reason=told
+        if status is Status.PASS
+        else f"{told}; {slow_operators(one.measurement, twin.measurement, 'fp32')}",
         evidence=(one.artifact.sha256, twin.artifact.sha256),
     )
 
@@ -53,31 +51,3 @@ def _status(found: Estimate) -> Status:
     if found.value <= 1 + NOISE:
         return Status.PASS
     return Status.FAIL if found.low > 1 else Status.INCONCLUSIVE
-
-
-def slow_ops(candidate: Measurement, twin: Measurement) -> str:
-    """Which kinds of operator take longer than in the twin, and which fell back, as a clause of a sentence.
-
-    Profiling slows a run, so growth is told as a share of the twin's profiled operators, and small shares are left out.
-    """
-    ours, theirs = _ns_by_op(candidate), _ns_by_op(twin)
-    whole = theirs.total() or 1
-    growth = sorted(((ns - theirs[op]) / whole, op) for op, ns in ours.items())[::-1][:NAMED_OPS]
-    added = ", ".join(
-        f"{op} (+{share:.0%} of fp32's operator time{'' if theirs[op] else ', not in fp32'})"
-        for share, op in growth
-        if share >= LEAST_SHARE
-    )
-    fallen = ", ".join(op for op in candidate.fallback_ops if op not in twin.fallback_ops)
-    clauses = [
-        f"it loses its time in {added}" if added else "no per-operator times to say where" if not ours else "",
-        f"fell out of the fast path: {fallen}" if fallen else "",
-    ]
-    return "; ".join(clause for clause in clauses if clause) or "no single operator takes longer"
-
-
-def _ns_by_op(measurement: Measurement) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for layer in measurement.layers:
-        total[layer.op] += layer.mean_ns
-    return total

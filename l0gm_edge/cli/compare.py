@@ -1,0 +1,70 @@
+"""`l0gm-edge compare`: the regression gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from l0gm_edge.cli._output import json_option, listener, print_json
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("compare", short_help="Is a model slower, larger or worse than its baseline?")
+@click.argument("baseline")
+@click.argument("candidate")
+@click.option("--hardware", "profile", required=True, metavar="PROFILE", help="A shipped profile's name, or a path.")
+@click.option("--attempts", type=click.IntRange(1, 10), default=3, show_default=True, help="Sessions at most.")
+@click.option("--processes", type=click.IntRange(4, 100), default=10, show_default=True, help="Of each session.")
+@click.option("--markdown", metavar="FILE", type=FILE, help="Also write a table for a pull request.")
+@click.option("--junit", metavar="FILE", type=FILE, help="Also write JUnit XML.")
+@click.option("--samples", metavar="FILE", type=FILE, help="Also write everything measured, as JSON.")
+@click.option("--github", is_flag=True, help="Print GitHub annotations too.")
+@json_option
+def command(
+    baseline: str,
+    candidate: str,
+    profile: str,
+    attempts: int,
+    processes: int,
+    markdown: Path | None,
+    junit: Path | None,
+    samples: Path | None,
+    github: bool,
+    as_json: bool,
+) -> int:
+    """Time CANDIDATE beside BASELINE and say PASS, FAIL or INCONCLUSIVE.
+
+    Each is a model file, the folder of a bundle or a run, or git:REVISION:PATH of one of these. Limits are those under
+    `regression` in the profile. Ends with 0, 1 or 3.
+    """
+    from l0gm_edge.check.outcome import EXIT_STATUS
+    from l0gm_edge.core import load, store
+    from l0gm_edge.core.errors import RefusedInput
+    from l0gm_edge.measure.ab import Effort
+    from l0gm_edge.pipeline.comparing import compare
+    from l0gm_edge.report import comparison
+
+    if as_json and github:
+        raise RefusedInput("--json leaves no room for --github on standard output", allowed="one of them")
+    hardware = load.hardware(profile)
+    with listener(as_json=as_json) as progress:
+        found = compare(
+            baseline, candidate, hardware, attempts=attempts, effort=Effort(processes=processes), progress=progress
+        )
+    if markdown:
+        store.write_text(markdown, comparison.markdown(found))
+    if junit:
+        store.write_text(junit, comparison.junit(found))
+    if samples:
+        store.write_value(samples, found)
+    if as_json:
+        print_json(found)
+    else:
+        from l0gm_edge.cli._comparison_table import show
+
+        show(found)
+    if github:
+        click.echo(comparison.github(found), nl=False)
+    return EXIT_STATUS[found.status]

@@ -1,0 +1,144 @@
+"""A work folder on a device at the other end of SSH, with commands that outlive the connection."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from l0gm_edge.core.errors import DeviceFailed
+from l0gm_edge.core.hardware import Transport
+from l0gm_edge.core.store import TEMPORARY, file_sha256
+from l0gm_edge.devices import CommandResult, Outcome
+from l0gm_edge.devices import _remote_scripts as scripts
+from l0gm_edge.devices._event_loop import EventLoop
+from l0gm_edge.devices._paths import inside
+from l0gm_edge.devices._ssh_link import CLOSE_S, Link, TransportLost
+
+PYTHON = "python3"
+MOST_FILE_BYTES = 4 << 30
+MOST_OUTPUT_BYTES = 8 << 20
+MOST_ERROR_BYTES = 64 << 10
+STOPPED = {124, 128 + 9}
+"""What `timeout` ends with when it had to end its command."""
+GRACE_S = 60.0
+"""How much longer than a command may take its end is waited for."""
+
+
+class SshDevice:
+    """An open work folder; conforms to `devices.Device`."""
+
+    def __init__(self, transport: Transport, loop: EventLoop) -> None:
+        self._link, self._loop, self._python = Link(transport), loop, transport.python or PYTHON
+        self._id, self._runs = secrets.token_hex(8), 0
+
+    def open(self) -> None:
+        """Connect and make the work folder. Raises DeviceFailed, and RecipeError for a way that leads nowhere."""
+        self._loop.run(self._link.persistently(self._open))
+
+    def put(self, local: Path, remote: str) -> None:
+        """Copy a file to the device, which keeps it: what is there already is not sent. Raises DeviceFailed."""
+        try:
+            sha256, size = file_sha256(local), local.stat().st_size
+        except OSError as error:
+            raise DeviceFailed(f"cannot copy {local.name}: {error.strerror or error}", where=str(local)) from error
+        if size > MOST_FILE_BYTES:
+            raise DeviceFailed(
+                f"cannot copy {local.name}: it has {size:,} bytes", allowed=f"at most {MOST_FILE_BYTES:,}"
+            )
+        self._loop.run(self._link.persistently(partial(self._put, local, sha256, str(inside(remote)))))
+
+    def get(self, remote: str, local: Path) -> None:
+        """Copy a file back, whole or not at all. Raises DeviceFailed."""
+        path = str(inside(remote))
+        partial_file = local.with_name(local.name + TEMPORARY)
+        try:
+            local.parent.mkdir(parents=True, exist_ok=True)
+            self._loop.run(self._link.persistently(partial(self._get, path, partial_file)))
+            partial_file.replace(local)
+        except OSError as error:
+            raise DeviceFailed(f"cannot copy {remote}: {error.strerror or error}", where=str(local)) from error
+        finally:
+            partial_file.unlink(missing_ok=True)
+
+    def run(self, command: Sequence[str], timeout_s: float) -> CommandResult:
+        """Run a command in the work folder, detached from the connection: one that is lost is made again meanwhile."""
+        self._runs += 1
+        work = partial(self._run, str(self._runs), list(command), max(1, math.ceil(timeout_s)))
+        try:
+            return self._loop.run(self._link.persistently(work))
+        except TransportLost as error:
+            return CommandResult(outcome=Outcome.TRANSPORT_LOST, status=None, stdout="", stderr=error.what)
+
+    def python(self) -> str:
+        """The profile's Python, or the device's `python3`."""
+        return self._python
+
+    def close(self) -> None:
+        """End what still runs there, remove the work folder, and hang up."""
+        try:
+            if self._link.reached:
+                work = partial(self._link.shell, scripts.CLOSE, self._id, timeout_s=CLOSE_S)
+                with suppress(DeviceFailed):
+                    self._loop.run(self._link.persistently(work, patience_s=0))
+        finally:
+            self._loop.run(self._link.close())
+
+    async def _open(self) -> None:
+        said = await self._link.shell(scripts.OPEN, self._id)
+        if said.status:
+            raise DeviceFailed(f"cannot make a work folder: {said.last_line()}", where=self._link.where)
+
+    async def _put(self, local: Path, sha256: str, path: str) -> None:
+        """Link what the device holds, else send it; either way the device says what it now has there."""
+        for script, source in ((scripts.PLACE, None), (scripts.RECEIVE, local)):
+            said = await self._link.shell(script, self._id, sha256, path, source=source)
+            if said.status:
+                raise self._not_copied(local.name, said.last_line())
+            if said.stdout.decode(errors="replace").split()[:1] == [sha256]:
+                return
+        raise self._not_copied(local.name, "it did not arrive as it was sent")
+
+    async def _get(self, path: str, target: Path) -> None:
+        with target.open("wb") as sink:
+            said = await self._link.shell(scripts.SEND, self._id, path, sink=sink, most_bytes=MOST_FILE_BYTES)
+        if said.status:
+            raise self._not_copied(path, said.last_line())
+
+    async def _run(self, name: str, command: list[str], seconds: int) -> CommandResult:
+        begun = await self._link.shell(scripts.START, self._id, name, str(seconds), *command)
+        if begun.status:
+            raise DeviceFailed(f"cannot start {command[0]}: {begun.last_line()}", where=self._link.where)
+        ended = await self._link.shell(
+            scripts.AWAIT,
+            self._id,
+            name,
+            str(MOST_OUTPUT_BYTES),
+            str(MOST_ERROR_BYTES),
+            most_bytes=MOST_OUTPUT_BYTES + 100,
+            timeout_s=seconds + GRACE_S,
+        )
+        stderr = ended.stderr.decode(errors="replace")
+        if ended.status:
+            return CommandResult(outcome=Outcome.COMMAND_FAILED, status=None, stdout="", stderr=stderr)
+        told, _, stdout = ended.stdout.decode(errors="replace").partition("\n")
+        status, took_s = _end(told)
+        if status in STOPPED and took_s >= seconds:
+            return CommandResult(outcome=Outcome.TIMEOUT, status=None, stdout=stdout, stderr=stderr)
+        outcome = Outcome.OK if status == 0 else Outcome.COMMAND_FAILED
+        return CommandResult(outcome=outcome, status=status, stdout=stdout, stderr=stderr)
+
+    def _not_copied(self, name: str, why: str) -> DeviceFailed:
+        return DeviceFailed(f"cannot copy {name}: {why}", where=self._link.where)
+
+
+def _end(line: str) -> tuple[int, float]:
+    """A command's exit status, and how many seconds it took."""
+    try:
+        status, began, ended = line.split()
+        return int(status), float(ended) - float(began)
+    except ValueError as error:
+        raise DeviceFailed(f"the device tells no sound end of a command: {line[:80]!r}") from error

@@ -1,0 +1,209 @@
+"""A connection over SSH that is made again when it was lost, and shell scripts run over it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import IO, NamedTuple, TypeVar
+
+import asyncssh
+
+from l0gm_edge.core.errors import DeviceFailed, RecipeError
+from l0gm_edge.core.hardware import Transport
+from l0gm_edge.core.told import plain
+from l0gm_edge.devices import _remote_scripts as scripts
+
+T = TypeVar("T")
+
+CONNECT_S = 20.0
+CLOSE_S = 20.0
+MISSED_KEEPALIVES = 3
+LOSSES = 20
+"""How often a connection may be lost over one piece of work."""
+CHUNK_BYTES = 1 << 18
+LONGEST_TEXT = 1 << 20
+
+
+class TransportLost(DeviceFailed):
+    """The device was reached and then no longer."""
+
+
+class Said(NamedTuple):
+    """How a script ended: its exit status, and what it wrote."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    def last_line(self) -> str:
+        """The last line of its errors, safe to show."""
+        lines = plain(self.stderr.decode(errors="replace")).strip().splitlines()
+        return lines[-1].strip() if lines else f"status {self.status}"
+
+
+class _Silence(Exception):
+    """A script ended without an exit status, as it does when the connection goes."""
+
+
+class Link:
+    """A way to one device, `reached` once it answered. What is done over it may be done twice, and must bear that."""
+
+    def __init__(self, transport: Transport) -> None:
+        if transport.address is None:
+            raise RecipeError(
+                "transport.address: not given, so the device cannot be reached",
+                allowed="a host name or IP address",
+                todo="l0gm-edge hardware probe --ssh USER@HOST --write my-board.yaml makes a profile that has one",
+            )
+        self.reached = False
+        self._transport, self._address = transport, transport.address
+        self._connections: list[asyncssh.SSHClientConnection] = []
+
+    @property
+    def where(self) -> str:
+        """The device's address, as a person writes it."""
+        user = f"{self._transport.user}@" if self._transport.user else ""
+        port = f":{self._transport.port}" if self._transport.port else ""
+        return f"{user}{self._address}{port}"
+
+    async def persistently(self, work: Callable[[], Awaitable[T]], patience_s: float | None = None) -> T:
+        """Do a piece of work, from its beginning again whenever the connection is lost.
+
+        Raises DeviceFailed, and TransportLost when the device stays away for `patience_s` (`reconnect_s` by default).
+        """
+        for _ in range(LOSSES):
+            await self._connected(self._transport.reconnect_s if patience_s is None else patience_s)
+            try:
+                return await work()
+            except (_Silence, ConnectionError, asyncssh.DisconnectError, asyncssh.ChannelOpenError):
+                await self.close()
+        raise TransportLost(f"the connection was lost {LOSSES} times", where=self.where)
+
+    async def shell(
+        self,
+        script: str,
+        *arguments: str,
+        source: Path | None = None,
+        sink: IO[bytes] | None = None,
+        most_bytes: int = LONGEST_TEXT,
+        timeout_s: float | None = None,
+    ) -> Said:
+        """Run a script on the device, inside of `persistently`; a file may be its input, a stream take its output.
+
+        Raises DeviceFailed for an output of more than `most_bytes`, and TransportLost after `timeout_s` seconds.
+        """
+        stdout, stderr = BytesIO(), BytesIO()
+        try:
+            async with asyncio.timeout(timeout_s):
+                process = await self._connections[-1].create_process(
+                    scripts.command(script, *arguments),
+                    stdin=str(source) if source else asyncssh.DEVNULL,
+                    encoding=None,
+                )
+                async with process:
+                    await asyncio.gather(
+                        self._read(process.stdout, sink or stdout, most_bytes),
+                        self._read(process.stderr, stderr, LONGEST_TEXT),
+                    )
+        except TimeoutError as error:
+            raise TransportLost("the device does not answer", where=self.where) from error
+        if process.returncode is None:
+            raise _Silence
+        return Said(process.returncode, stdout.getvalue(), stderr.getvalue())
+
+    async def close(self) -> None:
+        """Close the connection, if there is one."""
+        connections, self._connections = self._connections, []
+        for connection in reversed(connections):
+            connection.close()
+            with suppress(OSError, asyncssh.Error, TimeoutError):
+                await asyncio.wait_for(connection.wait_closed(), CLOSE_S)
+
+    async def _read(self, reader: asyncssh.SSHReader[bytes], sink: IO[bytes], most_bytes: int) -> None:
+        read = 0
+        while chunk := await reader.read(CHUNK_BYTES):
+            read += len(chunk)
+            if read > most_bytes:
+                raise DeviceFailed(f"the device sends more than {most_bytes:,} bytes", where=self.where)
+            sink.write(chunk)
+
+    async def _connected(self, patience_s: float) -> None:
+        """Make sure of a connection: the first one at once, a lost one within so many seconds."""
+        deadline = time.monotonic() + patience_s
+        pause_s = 0.1
+        while not self._connections:
+            try:
+                self._connections = await self._connect()
+                self.reached = True
+            except (OSError, asyncssh.Error) as error:
+                told = plain(str(error)) or type(error).__name__
+                if not self.reached:
+                    raise DeviceFailed(f"the device cannot be reached: {told}", where=self.where) from error
+                if time.monotonic() + pause_s > deadline:
+                    raise TransportLost(f"the connection was lost: {told}", where=self.where) from error
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, 5.0)
+
+    async def _connect(self) -> list[asyncssh.SSHClientConnection]:
+        """The connection, behind that to the jump host if there is one; what no second try would change is raised."""
+        transport, jump = self._transport, self._transport.jump
+        hops = [(jump.address, jump.port, jump.user)] if jump else []
+        hops.append((self._address, transport.port or 22, transport.user))
+        made: list[asyncssh.SSHClientConnection] = []
+        try:
+            for address, port, user in hops:
+                made.append(
+                    await asyncssh.connect(
+                        address, port, username=user or (), tunnel=made[-1] if made else (), **self._options()
+                    )
+                )
+        except asyncssh.HostKeyNotVerifiable as error:
+            raise DeviceFailed(
+                f"the host key of {address} is not one that known_hosts has for it",
+                where=f"{self.where}, {transport.known_hosts}",
+                todo="compare its fingerprint with the one that the board itself tells, then log in once with ssh",
+            ) from error
+        except asyncssh.PermissionDenied as error:
+            raise DeviceFailed(
+                f"{address} accepts none of our keys",
+                where=self.where,
+                todo="name key files in transport.key_files, or load a key into the agent (ssh-add)",
+            ) from error
+        except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, FileNotFoundError) as error:
+            raise RecipeError(
+                f"a key file cannot be used: {error}",
+                where=", ".join(transport.key_files),
+                todo="a key with a passphrase goes into the agent (ssh-add), and key_files stays empty",
+            ) from error
+        finally:
+            if len(made) < len(hops):
+                self._connections = made
+                await self.close()
+        return made
+
+    def _options(self) -> dict[str, object]:
+        transport = self._transport
+        known_hosts = Path(transport.known_hosts).expanduser()
+        if not known_hosts.is_file():
+            raise RecipeError(
+                "transport.known_hosts: there is no such file, so no host key can be trusted",
+                where=str(known_hosts),
+                todo="log in once with ssh, which asks whether to trust the key it sees",
+            )
+        keys = [str(Path(one).expanduser()) for one in transport.key_files]
+        return {
+            "config": None,
+            "known_hosts": str(known_hosts),
+            "client_keys": keys or (),
+            "agent_path": None if keys else os.environ.get("SSH_AUTH_SOCK"),
+            "preferred_auth": ["publickey"],
+            "connect_timeout": CONNECT_S,
+            "login_timeout": CONNECT_S,
+            "keepalive_interval": transport.keepalive_s,
+            "keepalive_count_max": MISSED_KEEPALIVES,
+        }

@@ -1,0 +1,35 @@
+"""Where a slower model loses its time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from l0gm_edge.check.slow_operators import slow_operators
+from l0gm_edge.core.measurement import LayerTime
+
+
+@dataclass(frozen=True)
+class Profiled:
+    layers: tuple[LayerTime, ...] = ()
+    fallback_ops: tuple[str, ...] = ()
+
+
+def profiled(**ns: int) -> Profiled:
+    return Profiled(tuple(LayerTime(name=name, op="Conv", mean_ns=one) for name, one in ns.items()))
+
+
+def test_the_layer_is_named_where_both_models_have_it() -> None:
+    told = slow_operators(
+        profiled(stem=100, body=300, head=100), profiled(stem=100, body=200, head=100), "the baseline"
+    )
+    assert told == "it loses its time in Conv body (+25% of the baseline's operator time)"
+
+
+def test_only_the_kind_is_named_where_names_differ() -> None:
+    told = slow_operators(profiled(a=300, b=300), profiled(c=200, d=200), "fp32")
+    assert told == "it loses its time in Conv (+50% of fp32's operator time)"
+
+
+def test_nothing_to_say() -> None:
+    assert slow_operators(profiled(a=100), profiled(a=100), "it") == "no single operator takes longer"
+    assert slow_operators(Profiled(), profiled(a=100), "it") == "no per-operator times to say where"
