@@ -20,7 +20,7 @@ from l0gm_edge.check import checks
 from l0gm_edge.check.choose import choose
 from l0gm_edge.compile import build as compiling
 from l0gm_edge.compile import export
-from l0gm_edge.compile.lint import lint
+from l0gm_edge.compile.lint import linted
 from l0gm_edge.core import load
 from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.build import Build, BuiltFile
@@ -165,8 +165,8 @@ def _compiled(
             program = scratch / f"{role}.pt2"
             export.save_program(network, _tensors(rows, slice(0, 1)), program)
             for artifact in compiling.build(program, role, profile, ranges, Quantize(), None, scratch):
-                facts = backends.ModelFacts(inputs=artifact.inputs, outputs=artifact.outputs, ops=artifact.ops)
-                made[scratch / artifact.path] = artifact.model_copy(update={"problems": lint(facts)})
+                path = scratch / artifact.path
+                made[path] = linted(artifact, path, installed.target(profile, artifact.runtime))
             task.advance()
     return made
 
