@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -35,9 +36,18 @@ def library(package: str, pattern: str) -> Path | None:
     return next((path for folder in folders for path in Path(folder).rglob(pattern)), None)
 
 
+def official() -> Path | None:
+    """ONNX Runtime's own headers, where they are: Debian's libonnxruntime-dev, or ONNXRUNTIME_HEADERS."""
+    places = (os.environ.get("ONNXRUNTIME_HEADERS"), "/usr/include/onnxruntime")
+    return next((Path(one) for one in places if one and (Path(one) / "onnxruntime_c_api.h").is_file()), None)
+
+
 @pytest.fixture
-def releases(tmp_path: Path) -> Path:
-    """Headers and libraries of both runtimes as their releases lay them out."""
+def releases(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Headers and libraries of both runtimes as their releases lay them out; with `official`, ONNX Runtime's own."""
+    onnx_headers = official() if getattr(request, "param", "ours") == "official" else HEADERS
+    if onnx_headers is None:
+        pytest.skip("needs Debian's libonnxruntime-dev, or ONNXRUNTIME_HEADERS")
     found = {
         "libonnxruntime.so": library("onnxruntime", "libonnxruntime.so*"),
         "libonnxruntime.so.1": library("onnxruntime", "libonnxruntime.so*"),
@@ -49,7 +59,9 @@ def releases(tmp_path: Path) -> Path:
     (root / "lib").mkdir(parents=True)
     for name, path in found.items():
         (root / "lib" / name).symlink_to(str(path))
-    (root / "include").symlink_to(HEADERS)
+    (root / "include").mkdir()
+    (root / "include" / "litert").symlink_to(HEADERS / "litert")
+    (root / "include" / "onnxruntime").symlink_to(onnx_headers)
     return root
 
 
@@ -77,6 +89,7 @@ def raw(folder: Path, rows: dict[str, np.ndarray]) -> list[Path]:
 
 @compiles
 @pytest.mark.slow
+@pytest.mark.parametrize("releases", ["ours", "official"], indirect=True)
 def test_cpp_gives_the_expected_outputs_in_every_runtime(releases: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     models = [bundles.shipped(*model) for model in compiled.FILES]
