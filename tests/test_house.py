@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 import l0gm_edge
-from l0gm_edge.core import hardware, recipe, shipped
+from l0gm_edge.core import hardware, recipe, session, shipped
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "l0gm_edge"
@@ -79,7 +79,8 @@ def models(kind: type[BaseModel], seen: set[type[BaseModel]]) -> set[type[BaseMo
 
 
 @pytest.mark.parametrize(
-    ("document", "kind"), [("recipes.md", recipe.Recipe), ("hardware.md", hardware.HardwareProfile)]
+    ("document", "kind"),
+    [("recipes.md", recipe.Recipe), ("hardware.md", hardware.HardwareProfile), ("hardware.md", session.Session)],
 )
 def test_every_key_is_documented(document: str, kind: type[BaseModel]) -> None:
     text = (ROOT / "docs" / document).read_text(encoding="utf-8")

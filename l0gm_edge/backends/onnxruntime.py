@@ -32,6 +32,14 @@ def require_installed() -> None:
     _require("compiling for ONNX Runtime")
 
 
+def providers() -> tuple[str, ...]:
+    """The execution providers that the installed runtime was built with, by their full names. Raises MissingExtra."""
+    environment.require("onnxruntime", EXTRA, "running an .onnx file")
+    from onnxruntime import get_available_providers
+
+    return tuple(get_available_providers())
+
+
 def convert(program: Path, output: Path) -> None:
     """Convert a torch.export program to fp32 ONNX, graph simplified, inputs named as the model's arguments.
 

@@ -79,6 +79,13 @@ def _show_operators(operators: OperatorTimes, console: Console) -> None:
     if rest:
         console.print(f"[dim]and {len(rest)} more, {sum(share for share, _ in rest):.1%} together[/]")
     console.print("[dim]profiling slows every operator: trust the shares, not the times[/]")
+    if len(operators.providers) > 1:
+        whole = sum(one.ns for one in operators.providers)
+        told = (
+            f"{one.provider.removesuffix('ExecutionProvider')} {one.nodes} nodes, {one.ns / whole:.0%} of the time"
+            for one in operators.providers
+        )
+        console.print(f"run by: {escape('; '.join(told))}")
     if operators.fallback_ops:
         console.print(f"* outside the fast path: {escape(', '.join(operators.fallback_ops))}")
 

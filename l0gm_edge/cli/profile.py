@@ -36,7 +36,7 @@ def command(
             device,
             hardware,
             model,
-            threads=threads or hardware.threads,
+            threads=threads,
             with_layers=layers,
             settings=settings,
             progress=progress,

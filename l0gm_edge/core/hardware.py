@@ -8,7 +8,9 @@ from typing import Annotated, Generic, Self, TypeVar
 
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
+from l0gm_edge.core.opening import Opening
 from l0gm_edge.core.recipe import PlugIn
+from l0gm_edge.core.session import Session
 from l0gm_edge.core.value import Value
 
 T = TypeVar("T")
@@ -35,13 +37,26 @@ class Execution(StrEnum):
     FAKE = "fake"
 
 
+ONNXRUNTIME = "onnxruntime"
+
+
 class Runtime(Value):
-    """One runtime that the device ships; `required` runtimes must each end with a chosen artifact."""
+    """One runtime that the device ships; `required` runtimes must each end with a chosen artifact.
+
+    `session` is how ONNX Runtime opens models; other runtimes have none.
+    """
 
     name: PlugIn
     versions: str | None = None
     schemes: Annotated[tuple[str, ...], Field(min_length=1)]
     required: bool = True
+    session: Session = Session()
+
+    @model_validator(mode="after")
+    def _only_onnxruntime_has_sessions(self) -> Self:
+        if self.name != ONNXRUNTIME and self.session != Session():
+            raise ValueError(f"session goes with name: {ONNXRUNTIME}; found {self.name}")
+        return self
 
 
 def _host(text: str) -> str:
@@ -161,6 +176,15 @@ class HardwareProfile(Value):
         if len(set(names)) != len(names):
             raise ValueError(f"each runtime may stand once; found {', '.join(names)}")
         return self
+
+    def runtime(self, name: str) -> Runtime | None:
+        """The runtime of this name, if the device has it."""
+        return next((one for one in self.runtimes if one.name == name), None)
+
+    def opening(self, runtime: str) -> Opening:
+        """How a runtime opens a model on this device."""
+        found = self.runtime(runtime)
+        return found.session.opening() if found else Opening()
 
     @property
     def shareable(self) -> HardwareProfile:

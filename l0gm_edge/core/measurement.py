@@ -14,7 +14,11 @@ Nanoseconds = Annotated[int, Field(gt=0)]
 
 
 class Conditions(Value):
-    """The state of the machine at one moment; null where the machine does not tell."""
+    """The state of the machine at one moment; null and empty where it does not tell.
+
+    Temperatures and power rails are by the device's own names; `throttled` are the reasons it gives for being slower
+    than it can be.
+    """
 
     time: Told
     load_1m: NonNegativeFloat | None = None
@@ -22,6 +26,9 @@ class Conditions(Value):
     frequency_mhz: float | None = None
     temperature_c: float | None = None
     power_mode: Told | None = None
+    temperatures_c: dict[Told, float] = Field(default_factory=dict)
+    rails_mw: dict[Told, NonNegativeFloat] = Field(default_factory=dict)
+    throttled: tuple[Told, ...] = ()
 
 
 class LayerTime(Value):
@@ -30,6 +37,14 @@ class LayerTime(Value):
     name: Told
     op: Told
     mean_ns: Nanoseconds
+
+
+class ProviderShare(Value):
+    """What one of ONNX Runtime's execution providers ran: nodes of the model, and the time of its operators."""
+
+    provider: Told
+    nodes: NonNegativeInt
+    ns: NonNegativeInt
 
 
 class Block(Value):
@@ -63,6 +78,7 @@ class Measurement(Value):
     energy_mj: float | None = None
     layers: tuple[LayerTime, ...] = ()
     fallback_ops: tuple[Told, ...] = ()
+    providers: tuple[ProviderShare, ...] = ()
     conditions_before: Conditions
     conditions_after: Conditions
     outputs: dict[str, str]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from l0gm_edge.core.latency import central
 from l0gm_edge.core.measurement import Nanoseconds
+from l0gm_edge.core.opening import Opening
 from l0gm_edge.core.store import text_sha256
 from l0gm_edge.core.value import Value
 
@@ -32,6 +33,7 @@ class Key(Value):
     hardware: str
     machine: dict[str, str]
     threads: PositiveInt
+    opening: Opening = Opening()
     tools: dict[str, str]
 
     @property

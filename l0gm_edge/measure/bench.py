@@ -29,6 +29,7 @@ class Visit:
     """What one visit to a device brought back, by artifact name; what was not measured is absent."""
 
     session: str
+    models: Mapping[str, ModelFile]
     before: State
     after: State
     times: Mapping[str, Timing]
@@ -98,12 +99,13 @@ def _visit(
         for model in asked if timed else ():
             operators[model.name] = layers.measure(device, model)
             task.advance()
-    return Visit(uuid4().hex, before, after, times, weights, answers, operators)
+    return Visit(uuid4().hex, models, before, after, times, weights, answers, operators)
 
 
 def _placed(device: Device, profile: HardwareProfile, artifact: Artifact, path: Path) -> ModelFile:
     require_digest(path, artifact.sha256)
-    return tasks.put_model(device, artifact.name, artifact.runtime, profile.threads, path)
+    opening = profile.opening(artifact.runtime)
+    return tasks.put_model(device, artifact.name, artifact.runtime, profile.threads, path, opening)
 
 
 def _measurement(
@@ -121,7 +123,7 @@ def _measurement(
         execution=profile.execution,
         runtime=artifact.runtime,
         runtime_version=(weight or visit.answers[name]).runtime_version,
-        threads=profile.threads,
+        threads=visit.models[name].threads,
         machine=visit.before.machine,
         session=visit.session,
         warmup_runs=sum(timing.warmup_runs),
@@ -130,6 +132,7 @@ def _measurement(
         peak_memory_bytes=weight.peak_memory_bytes if weight else None,
         layers=operators.layers,
         fallback_ops=operators.fallback_ops,
+        providers=operators.providers,
         conditions_before=visit.before.conditions,
         conditions_after=visit.after.conditions,
         outputs={split: path.name for split, path in paths.items()},

@@ -10,6 +10,7 @@ from pathlib import Path
 from l0gm_edge.core.errors import NotQuiet
 from l0gm_edge.core.latency import central, pair_ratios
 from l0gm_edge.core.measurement import Block
+from l0gm_edge.core.opening import Opening
 from l0gm_edge.core.recipe import Measure
 from l0gm_edge.devices import Device
 from l0gm_edge.measure import tasks
@@ -44,6 +45,7 @@ def compare(
     inputs: dict[str, str],
     settings: Measure,
     step: Callable[[], None] = lambda: None,
+    opening: Opening = tasks.OPENING,
 ) -> Comparison:
     """Time models beside a baseline and its rebuilt `control`, in batches; `step` is called after each batch.
 
@@ -51,7 +53,7 @@ def compare(
     again, twice at most. Raises DeviceFailed, and NotQuiet when the control still says no.
     """
     placed = {
-        name: tasks.put_model(device, name, runtime, threads, path)
+        name: tasks.put_model(device, name, runtime, threads, path, opening)
         for name, path in {BASELINE: baseline, CONTROL: control, **models}.items()
     }
     ratios: dict[str, Ratios] = {}

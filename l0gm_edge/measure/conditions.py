@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+import json
+
+from pydantic import Field, ValidationError
 
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
@@ -10,11 +12,21 @@ from l0gm_edge.core.measurement import Conditions
 from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device, Outcome
+from l0gm_edge.measure import telemetry
 from l0gm_edge.measure.job import why
+from l0gm_edge.measure.telemetry import Telemetry
 
 TIMEOUT_S = 60.0
 BUSY_LOAD_PER_CORE = 0.5
 CLOCK_DROP = 0.1
+
+
+class _Told(Value):
+    """The program's answer: `answers` are those of the device's own tools, by the names of their readers."""
+
+    machine: dict[Told, Told]
+    conditions: Conditions
+    answers: dict[str, str] = Field(default_factory=dict)
 
 
 class State(Value):
@@ -26,13 +38,32 @@ class State(Value):
 
 def read(device: Device) -> State:
     """Ask the device. Raises DeviceFailed when it does not answer."""
-    ended = device.run([device.python(), "conditions.py"], TIMEOUT_S)
+    readers = {name: telemetry.plugin(name) for name in telemetry.names()}
+    tools = {name: (reader.COMMAND, reader.STREAMS) for name, reader in readers.items()}
+    ended = device.run([device.python(), "conditions.py", json.dumps(tools)], TIMEOUT_S)
     if ended.outcome is not Outcome.OK:
         raise DeviceFailed(f"the device does not tell its state: {why(ended)}")
     try:
-        return State.model_validate_json(ended.stdout)
+        told = _Told.model_validate_json(ended.stdout)
     except ValidationError as error:
         raise DeviceFailed("the device's account of its state makes no sense", where=ended.stdout[:200]) from error
+    return State(machine=told.machine, conditions=_with_tools(told.conditions, telemetry.merged(told.answers)))
+
+
+def _with_tools(plain: Conditions, told: Telemetry) -> Conditions:
+    """What the system's files tell, and beyond that what tools tell."""
+    hottest = max(told.temperatures_c.values(), default=None)
+    return plain.model_copy(
+        update={
+            "governor": plain.governor or next(iter(told.governors), None),
+            "frequency_mhz": plain.frequency_mhz or told.clocks_mhz.get("cpu"),
+            "temperature_c": plain.temperature_c if plain.temperature_c is not None else hottest,
+            "power_mode": plain.power_mode or told.power_mode,
+            "temperatures_c": told.temperatures_c,
+            "rails_mw": told.rails_mw,
+            "throttled": told.throttled,
+        }
+    )
 
 
 def warnings(before: State, after: State, profile: HardwareProfile) -> tuple[str, ...]:
@@ -64,6 +95,8 @@ def changes(before: State, after: State, profile: HardwareProfile) -> tuple[str,
     ):
         if first != last:
             told.append(f"the {name} changed from {first} to {last} while models were timed")
+    if reasons := sorted({*was.throttled, *became.throttled}):
+        told.append(f"the device says that it is held back: {', '.join(reasons)}")
     if profile.max_temperature_c and (became.temperature_c or 0) > profile.max_temperature_c:
         told.append(
             f"it ended at {became.temperature_c:.0f} °C, above the profile's {profile.max_temperature_c:.0f} °C"

@@ -15,6 +15,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
 from l0gm_edge.core import arrays as npz
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.measurement import Nanoseconds
+from l0gm_edge.core.opening import Opening
 from l0gm_edge.core.store import write_text
 from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
@@ -23,17 +24,18 @@ from l0gm_edge.devices import CommandResult, Device, Outcome
 Arrays = Mapping[str, NDArray[np.generic]]
 
 TIMEOUT_S = 3600.0
-PROGRAMS = ("agent.py", "conditions.py", "onnxruntime_layers.py", "tflite_layers.py")
+PROGRAMS = ("agent.py", "conditions.py", "onnxruntime_layers.py", "onnxruntime_session.py", "tflite_layers.py")
 
 
 class ModelFile(Value):
-    """A model as it lies in the device's work folder, and how to run it."""
+    """A model as it lies in the device's work folder, and how to run it; `opening` is for ONNX Runtime alone."""
 
     name: str
     path: str
     sha256: str
     runtime: str
     threads: PositiveInt
+    opening: Opening = Opening()
 
 
 class WarmUp(Value):

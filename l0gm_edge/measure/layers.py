@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from l0gm_edge.core.measurement import LayerTime
+from l0gm_edge.core.hardware import ONNXRUNTIME
+from l0gm_edge.core.measurement import LayerTime, ProviderShare
 from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device, Outcome
@@ -16,10 +17,12 @@ RUNS = 100
 
 
 class OperatorTimes(Value):
-    """Operators in the order they run; `fallback_ops` were left outside the runtime's fast path."""
+    """Operators in the order they run; `fallback_ops` were left outside the runtime's fast path. `providers` are those
+    of ONNX Runtime that ran something."""
 
     layers: tuple[LayerTime, ...] = ()
     fallback_ops: tuple[Told, ...] = ()
+    providers: tuple[ProviderShare, ...] = ()
     unavailable: str | None = None
 
 
@@ -29,7 +32,10 @@ def measure(device: Device, model: ModelFile, runs: int = RUNS) -> OperatorTimes
     Runtimes may be unable to tell, and may even crash over it: then `unavailable` says why and nothing is raised.
     """
     program = f"{model.runtime}_layers.py"
-    ended = device.run([device.python(), program, model.path, str(model.threads), str(runs)], TIMEOUT_S)
+    command = [device.python(), program, model.path, str(model.threads), str(runs)]
+    if model.runtime == ONNXRUNTIME:
+        command.append(model.opening.model_dump_json())
+    ended = device.run(command, TIMEOUT_S)
     if ended.outcome is not Outcome.OK:
         return OperatorTimes(unavailable=why(ended))
     try:

@@ -9,6 +9,7 @@ from l0gm_edge.core import latency, plugins
 from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.hardware import Execution, HardwareProfile
 from l0gm_edge.core.measurement import Block, Nanoseconds
+from l0gm_edge.core.opening import Opening, Settings
 from l0gm_edge.core.progress import Progress, Silent
 from l0gm_edge.core.recipe import Measure
 from l0gm_edge.core.value import Value
@@ -56,18 +57,18 @@ def profile_model(
     hardware: HardwareProfile,
     model: Path,
     *,
-    threads: int,
+    threads: int | None,
     with_layers: bool,
     settings: Measure,
     progress: Progress = SILENT,
 ) -> ModelProfile:
-    """Time a model on a device; free axes are taken as 1.
+    """Time a model on a device; free axes are taken as 1, and `threads` by default from the profile.
 
     Raises RefusedInput when the profile's runtimes cannot run such a file, and DeviceFailed.
     """
     runtime = runtime_of(model, hardware)
     job.put_programs(device)
-    placed = tasks.put_model(device, model.stem, runtime, threads, model)
+    placed = tasks.put_model(device, model.stem, runtime, hardware.threads, model, _opening(hardware, runtime, threads))
     with progress.task(model.name, settings.processes + 1 + with_layers) as task:
         before = conditions.read(device)
         timing = tasks.time_interleaved(device, [placed], {}, settings, task.advance)[placed.name]
@@ -82,7 +83,7 @@ def profile_model(
         hardware=hardware.name,
         runtime=runtime,
         runtime_version=weight.runtime_version,
-        threads=threads,
+        threads=placed.threads,
         percentiles=tuple(_percentile(timing.blocks, q) for q in PERCENTILES),
         warmup_runs=timing.warmup_runs,
         load_ns=weight.load_ns,
@@ -93,6 +94,11 @@ def profile_model(
         warnings=conditions.warnings(before, after, hardware),
         blocks=timing.blocks,
     )
+
+
+def _opening(hardware: HardwareProfile, runtime: str, threads: int | None) -> Opening:
+    found = hardware.opening(runtime)
+    return found.model_copy(update={"settings": Settings(threads=threads).over(found.settings)})
 
 
 def runtime_of(model: Path, hardware: HardwareProfile) -> str:

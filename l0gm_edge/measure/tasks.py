@@ -11,6 +11,7 @@ import numpy as np
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.evidence import Logits
 from l0gm_edge.core.measurement import Block
+from l0gm_edge.core.opening import Opening
 from l0gm_edge.core.recipe import Measure
 from l0gm_edge.core.store import file_sha256
 from l0gm_edge.devices import Device
@@ -28,11 +29,23 @@ class Timing:
     warmup_runs: tuple[int, ...] = ()
 
 
-def put_model(device: Device, name: str, runtime: str, threads: int, path: Path) -> ModelFile:
-    """Copy a model file to the device, under its own name and ending."""
+OPENING = Opening()
+
+
+def put_model(
+    device: Device, name: str, runtime: str, threads: int, path: Path, opening: Opening = OPENING
+) -> ModelFile:
+    """Copy a model file to the device, under its own name and ending; `threads` is for what `opening` does not tell."""
     remote = f"{name}{path.suffix}"
     device.put(path, remote)
-    return ModelFile(name=name, path=remote, sha256=file_sha256(path), runtime=runtime, threads=threads)
+    return ModelFile(
+        name=name,
+        path=remote,
+        sha256=file_sha256(path),
+        runtime=runtime,
+        threads=opening.settings.threads or threads,
+        opening=opening,
+    )
 
 
 def put_sets(device: Device, sets: Mapping[str, Arrays]) -> dict[str, str]:

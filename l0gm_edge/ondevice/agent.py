@@ -1,6 +1,6 @@
 """Runs models on the device and writes down what it saw: `python agent.py job.json`.
 
-One file for Python 3.8, numpy and the runtime under test, in a process and a folder of its own. The job names a task
+For Python 3.8, numpy and the runtime under test, in a process and a folder of its own. The job names a task
 for a list of models: `latency` (raw nanoseconds), `outputs` (answers to whole sets) or `footprint` (load time and peak
 memory). The result is written whole or not at all; a failure is one too (status "failed", message, exit status 1).
 """
@@ -26,7 +26,7 @@ import numpy as np
 
 Row = Dict[str, np.ndarray]
 Json = Dict[str, Any]
-PROVIDER = "CPUExecutionProvider"
+BESIDE = f"{__package__}." if __package__ else ""  # where the device has one folder for all programs
 
 
 class AgentError(Exception):
@@ -45,16 +45,13 @@ class Model(NamedTuple):
     read: Callable[[], np.ndarray]  # the first output of the last run
 
 
-def open_onnxruntime(onnxruntime: Any, path: str, threads: int) -> Model:
-    """A model in ONNX Runtime, on the CPU, with every graph optimisation."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(path, options, providers=[PROVIDER])
-    if session.get_providers() != [PROVIDER]:
-        raise AgentError(f"asked for {PROVIDER}, ONNX Runtime fell back to {session.get_providers()}")
+def open_onnxruntime(onnxruntime: Any, spec: Json) -> Model:
+    """A model in ONNX Runtime, opened as the job says: by default on the CPU, with every graph optimisation."""
+    sessions = import_module(BESIDE + "onnxruntime_session")
+    try:
+        session = sessions.open_session(onnxruntime, spec["path"], spec["threads"], spec.get("opening", {}))
+    except sessions.FellBack as error:
+        raise AgentError(str(error)) from error
     names = {"float": "float32", "double": "float64"}  # the other types of ONNX are called as numpy calls them
     inputs = {}
     for one in session.get_inputs():
@@ -87,9 +84,9 @@ def open_onnxruntime(onnxruntime: Any, path: str, threads: int) -> Model:
     )
 
 
-def open_tflite(litert: Any, path: str, threads: int) -> Model:
+def open_tflite(litert: Any, spec: Json) -> Model:
     """A model in LiteRT, or in the older tflite_runtime where that is what the device has."""
-    interpreter = litert.Interpreter(model_path=path, num_threads=threads)
+    interpreter = litert.Interpreter(model_path=spec["path"], num_threads=spec["threads"])
     interpreter.allocate_tensors()
     if interpreter.get_signature_list():
         runner = interpreter.get_signature_runner(next(iter(interpreter.get_signature_list())))
@@ -147,7 +144,7 @@ def prepare(spec: Json) -> None:
 def open_model(spec: Json) -> Model:
     """Open a model in its runtime."""
     opener = open_onnxruntime if spec["runtime"] == "onnxruntime" else open_tflite
-    return opener(import_runtime(spec["runtime"])[0], spec["path"], spec["threads"])
+    return opener(import_runtime(spec["runtime"])[0], spec)
 
 
 def fixed_shape(shape: Any) -> tuple[int, ...]:

@@ -1,7 +1,8 @@
-"""Says what the device is and in which state: `python conditions.py` prints one JSON document.
+"""Says what the device is and in which state: `python conditions.py [TOOLS]` prints one JSON document.
 
-`machine` does not change; `conditions` does. What the device does not tell is null, never guessed. One file for
-Python 3.8, standard library only.
+`machine` does not change; `conditions` does. What the device does not tell is null, never guessed. TOOLS is JSON: by
+name, the command of a tool of the device's own, and whether it goes on until it is stopped; what those that are there
+say comes back as it is under `answers`. One file for Python 3.8, standard library only.
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
+import subprocess
+import sys
+import threading
 import time
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +21,7 @@ from typing import Any
 
 CPU = Path("/sys/devices/system/cpu")
 THERMAL = Path("/sys/class/thermal")
+TOOL_SECONDS, LONGEST = 5.0, 200_000
 RUNTIMES = ("onnxruntime", "ai-edge-litert", "tflite-runtime")
 
 
@@ -76,5 +82,26 @@ def conditions() -> dict[str, Any]:
     }
 
 
+def answers(tools: dict[str, tuple[list[str], bool]]) -> dict[str, str]:
+    """What each tool that is there says: of one that goes on, the first line."""
+    return {name: answer(*tool) for name, tool in tools.items() if shutil.which(tool[0][0])}
+
+
+def answer(command: list[str], streams: bool) -> str:
+    """The start of what a tool prints; whatever it has printed by then when it takes too long."""
+    tool = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    patience = threading.Timer(TOOL_SECONDS, tool.kill)
+    patience.start()
+    try:
+        assert tool.stdout is not None
+        said = tool.stdout.readline(LONGEST) if streams else tool.stdout.read(LONGEST)
+        return said.decode("utf-8", "replace")
+    finally:
+        patience.cancel()
+        tool.kill()
+        tool.communicate()
+
+
 if __name__ == "__main__":
-    print(json.dumps({"machine": machine(), "conditions": conditions()}))
+    asked = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+    print(json.dumps({"machine": machine(), "conditions": conditions(), "answers": answers(asked)}))

@@ -78,7 +78,14 @@ def _pair(
 
 
 def _placed(device: Device, hardware: HardwareProfile, name: str, source: Source) -> ModelFile:
-    return tasks.put_model(device, name, source.contender.runtime, hardware.threads, source.path)
+    return tasks.put_model(
+        device,
+        name,
+        source.contender.runtime,
+        hardware.threads,
+        source.path,
+        hardware.opening(source.contender.runtime),
+    )
 
 
 def _samples(device: Device, baseline: Source, candidate: Source) -> dict[str, str]:

@@ -1,10 +1,11 @@
-"""The versions of runtimes that a profile asks for, against what is installed where it says they run."""
+"""The versions of runtimes, and their providers, that a profile asks for, against what is installed where they run."""
 
 from __future__ import annotations
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from l0gm_edge import backends
+from l0gm_edge.backends import onnxruntime
 from l0gm_edge.compile.rules import Target
 from l0gm_edge.core import environment
 from l0gm_edge.core.errors import RecipeError
@@ -36,6 +37,28 @@ def _found(profile: HardwareProfile, runtime: Runtime) -> dict[str, str] | None:
         return None
     packages, python = backends.plugin(runtime.name).PACKAGES, profile.transport.python
     return environment.installed_versions(packages, python) or (None if python else {})
+
+
+def require_providers(profile: HardwareProfile) -> None:
+    """Raise RecipeError for an execution provider that the installed ONNX Runtime was built without.
+
+    Of a device that is reached otherwise, and of another Python, the agent tells.
+    """
+    for index, runtime in enumerate(profile.runtimes):
+        if not runtime.session.accelerated or not _here(profile):
+            continue
+        there = onnxruntime.providers()
+        if lacking := [one for one in runtime.session.providers if one.full_name not in there]:
+            raise RecipeError(
+                f"the onnxruntime that is installed here was built without {', '.join(lacking)}",
+                where=f"hardware profile {profile.name}, runtimes[{index}].session.providers",
+                allowed=", ".join(one.removesuffix("ExecutionProvider") for one in there),
+                todo="install a build that has it, name the Python of one as transport.python, or leave it out",
+            )
+
+
+def _here(profile: HardwareProfile) -> bool:
+    return profile.transport.kind == HERE and profile.transport.python is None
 
 
 def _require(runtime: Runtime, where: str, found: dict[str, str] | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from l0gm_edge import backends, devices, ranges
 from l0gm_edge.core import environment
+from l0gm_edge.pipeline import installed
 from l0gm_edge.pipeline.context import Context
 
 TORCH = ("torch", "safetensors")
@@ -37,7 +38,8 @@ def tabulating(context: Context) -> None:
 
 
 def compiling(context: Context) -> None:
-    """Every runtime of the profile has the schemes asked of it, ranges are found in a known way, tools are installed.
+    """Every runtime of the profile has the schemes asked of it, and the providers; ranges are found in a known way;
+    tools are installed.
 
     Raises RecipeError or MissingExtra.
     """
@@ -47,6 +49,7 @@ def compiling(context: Context) -> None:
     ranges.plugin(context.recipe.quantize.ranges)
     for runtime in context.hardware.runtimes:
         backends.plugin(runtime.name).require_installed()
+    installed.require_providers(context.hardware)
 
 
 def measuring(context: Context) -> None:

@@ -37,7 +37,7 @@ from l0gm_edge.measure import bench
 from l0gm_edge.pipeline import calling, installed
 
 Rows = Mapping[str, NDArray[Any]]
-SOUND = ("never_slower", "operators", "parity")
+SOUND = ("never_slower", "operators", "parity", "providers")
 """The checks that decide what ships; the others hold it against the profile's budgets."""
 BUDGETS = ("latency", "resources")
 SPLIT = "test"
@@ -142,12 +142,14 @@ def ship(
 
 
 def require_tools(profile: HardwareProfile) -> None:
-    """Raise MissingExtra for a runtime that is not installed, RecipeError for an unknown scheme or other versions."""
+    """Raise MissingExtra for a runtime that is not installed, RecipeError for a scheme, version or execution provider
+    that is not there."""
     sbom.require_installed()
     compiling.require_schemes(profile)
     for runtime in profile.runtimes:
         backends.plugin(runtime.name).require_installed()
     installed.require_versions(profile)
+    installed.require_providers(profile)
 
 
 def _compiled(

@@ -115,6 +115,7 @@ def tabulate(
                 hardware=hardware.name,
                 machine=machine,
                 threads=hardware.threads,
+                opening=hardware.opening(runtime),
                 tools=environment.tool_versions(),
             )
             tables.append(_known(key) or _measured(on_device, key, effort))

@@ -78,6 +78,7 @@ class Bench:
                 self._inputs,
                 settings,
                 task.advance,
+                self._hardware.opening(runtime),
             )
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from l0gm_edge.core.artifact import Artifact, Role, TensorSpec
 from l0gm_edge.core.evidence import Evidence, Logits, Measured
 from l0gm_edge.core.hardware import Budgets, Execution, HardwareProfile, Runtime
-from l0gm_edge.core.measurement import Block, Conditions, LayerTime, Measurement
+from l0gm_edge.core.measurement import Block, Conditions, LayerTime, Measurement, ProviderShare
 from l0gm_edge.core.plan import Exactness, PrunePlan, SiteCut, Sized
 from l0gm_edge.core.recipe import Checks, Data, Encoder, Gates, Learn, Model, Recipe, SiteKind, Target
+from l0gm_edge.core.session import Provider, Session
 from l0gm_edge.core.store import text_sha256
 
 CLASSES = 4
@@ -81,6 +82,7 @@ def measured(role: Role, runtime: str, scheme: str, *, ms: float, size: int, noi
         "peak_memory_bytes": 30_000_000,
         "energy_mj": 0.5,
         "layers": (LayerTime(name="a", op="Gemm", mean_ns=int(ms * 9e5)),),
+        "providers": shares() if runtime == "onnxruntime" else (),
         "conditions_before": NOON,
         "conditions_after": NOON,
         "outputs": {},
@@ -95,6 +97,12 @@ def measured(role: Role, runtime: str, scheme: str, *, ms: float, size: int, noi
         for split, values in reference.items()
     }
     return Measured(artifact, Measurement(**plain | changes), {} if role is Role.FLOOR else outputs)
+
+
+def shares(on_cpu: int = 1) -> tuple[ProviderShare, ...]:
+    """Ten nodes of as many microseconds, some of them left to the CPU."""
+    split = (("XnnpackExecutionProvider", 10 - on_cpu), ("CPUExecutionProvider", on_cpu))
+    return tuple(ProviderShare(provider=name, nodes=nodes, ns=1000 * nodes) for name, nodes in split)
 
 
 def artifacts() -> tuple[Measured, ...]:
@@ -124,11 +132,14 @@ def recipe(**checks: Any) -> Recipe:
 
 
 def hardware(**budgets: Any) -> HardwareProfile:
-    """A profile that requires both runtimes; `budgets` are its budgets."""
+    """A profile that requires both runtimes, ONNX Runtime's with an accelerator; `budgets` are its budgets."""
+    sessions = {"onnxruntime": Session(providers=(Provider.XNNPACK, Provider.CPU)), "tflite": Session()}
     return HardwareProfile(
         name="bench",
         title="A bench",
-        runtimes=tuple(Runtime(name=name, schemes=("fp32", "static_int8")) for name in ("onnxruntime", "tflite")),
+        runtimes=tuple(
+            Runtime(name=name, schemes=("fp32", "static_int8"), session=session) for name, session in sessions.items()
+        ),
         budgets=Budgets(**budgets),
     )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from fake_device import FakeDevice
 
@@ -62,6 +65,24 @@ def test_each_disturbance_is_told_in_words(
 ) -> None:
     (told,) = conditions.warnings(state(**before), state(**after), hardware.model_copy(update=profile))
     assert expected in told
+
+
+def test_the_device_s_own_tools_are_believed(
+    device: FakeDevice, hardware: HardwareProfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power mode from nvpmodel, and a throttled processor from vcgencmd, as if this were such a board."""
+    for name, said in (("nvpmodel", "NV Power Mode: MAXN"), ("vcgencmd", "throttled=0x4")):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{said}'\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    job.put_programs(device)
+    found = conditions.read(device)
+    assert (found.conditions.power_mode, found.conditions.throttled) == ("MAXN", ("throttled",))
+    told = conditions.changes(found, found, hardware.model_copy(update={"power_mode": "15W"}))
+    assert told == (
+        "the power mode is MAXN; the profile asks for 15W",
+        "the device says that it is held back: throttled",
+    )
 
 
 def test_a_calm_or_silent_device_is_not_held_against_anyone(hardware: HardwareProfile) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import itertools
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,15 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 import tiny_models
 
+from l0gm_edge.ondevice import onnxruntime_session
+
+needs_azure = pytest.mark.skipif(
+    "AzureExecutionProvider" not in onnxruntime.get_available_providers(), reason="this build lacks the provider"
+)
 AGENT = Path(__file__).parents[2] / "l0gm_edge" / "ondevice" / "agent.py"
 WARM_UP = {"window": 5, "min_runs": 10, "max_runs": 50, "max_seconds": 1.0, "tolerance": 0.05}
 LATENCY = {"task": "latency", "warm_up": WARM_UP, "rounds": 3, "runs_per_block": 4, "settle_runs": 1}
@@ -36,7 +43,8 @@ def run(folder: Path, task: dict[str, Any], models: list[dict[str, Any]], **sets
         np.savez(folder / f"{name}.npz", **arrays)
     job = {"name": "job", "models": models, "inputs": {name: f"{name}.npz" for name in sets}, "seed": 1} | task
     (folder / "job.json").write_text(json.dumps(job))
-    (folder / "agent.py").write_bytes(AGENT.read_bytes())
+    for program in ("agent.py", "onnxruntime_session.py"):
+        shutil.copyfile(AGENT.with_name(program), folder / program)
     ended = subprocess.run([sys.executable, "agent.py", "job.json"], cwd=folder, capture_output=True, text=True)
     found: dict[str, Any] = json.loads((folder / "job-result.json").read_text())
     assert ended.returncode == (0 if found["status"] == "ok" else 1), ended.stderr
@@ -179,16 +187,60 @@ def test_an_unknown_runtime_and_a_damaged_model_are_told_plainly(tmp_path: Path,
         assert found["message"].startswith(f"model '{path.stem}': ")
 
 
-def test_a_provider_fallback_is_a_failure(tmp_path: Path, onnx: Path) -> None:
+def opening(*providers: str, **settings: Any) -> dict[str, Any]:
+    return {"providers": {f"{name}ExecutionProvider": {} for name in providers}, "settings": settings}
+
+
+def test_a_session_that_fell_back_is_a_failure(tmp_path: Path, onnx: Path) -> None:
     (tmp_path / "onnxruntime.py").write_text(
         "class SessionOptions: pass\n"
         "class GraphOptimizationLevel: ORT_ENABLE_ALL = 99\n"
+        "def get_available_providers(): return ['XnnpackExecutionProvider', 'CPUExecutionProvider']\n"
         "class InferenceSession:\n"
         "    def __init__(self, *a, **k): pass\n"
-        "    def get_providers(self): return ['OtherProvider', 'CPUExecutionProvider']\n"
+        "    def get_providers(self): return ['CPUExecutionProvider']\n"
     )
-    found = run(tmp_path, LATENCY, [spec(onnx)])
-    assert "ONNX Runtime fell back to ['OtherProvider', 'CPUExecutionProvider']" in found["message"]
+    found = run(tmp_path, LATENCY, [spec(onnx, opening=opening("Xnnpack", "CPU"))])
+    assert found["message"] == "model 'a': asked for Xnnpack, CPU; ONNX Runtime fell back to CPU"
+
+
+def test_a_provider_that_is_not_there_is_told_with_those_that_are(tmp_path: Path, onnx: Path) -> None:
+    found = run(tmp_path, LATENCY, [spec(onnx, opening=opening("Xnnpack", "CPU"))])
+    assert found["message"].startswith("model 'a': ONNX Runtime here lacks Xnnpack; this build has ")
+    assert found["message"].endswith("CPU")
+
+
+@needs_azure
+def test_without_the_cpu_among_its_providers_a_model_that_needs_it_is_refused(tmp_path: Path, onnx: Path) -> None:
+    """Azure's provider runs nothing of an ordinary model."""
+    found = run(tmp_path, {"task": "outputs"}, [spec(onnx, opening=opening("Azure"))], test={"x": ROWS})
+    assert found["message"] == "model 'a': Azure cannot run all of it, and the CPU may not help"
+    found = run(tmp_path, {"task": "outputs"}, [spec(onnx, opening=opening("Azure", "CPU"))], test={"x": ROWS})
+    answers = np.load(tmp_path / found["models"][0]["outputs"]["test"])
+    np.testing.assert_allclose(answers, tiny_models.linear(ROWS), rtol=1e-5, atol=1e-6)
+
+
+def test_settings_reach_the_session_and_those_not_given_stay_the_runtimes_own() -> None:
+    ort = onnxruntime
+    plain, given = ort.SessionOptions(), ort.SessionOptions()
+    onnxruntime_session.apply(ort, plain, 1, {"spinning": None})
+    assert (plain.intra_op_num_threads, plain.inter_op_num_threads) == (1, 1)
+    assert plain.execution_mode == ort.ExecutionMode.ORT_SEQUENTIAL
+    assert (plain.enable_cpu_mem_arena, plain.enable_mem_pattern) == (True, True)
+    settings = {"inter_op_threads": 3, "spinning": False, "arena": False, "memory_pattern": False}
+    onnxruntime_session.apply(ort, given, 2, settings)
+    assert (given.intra_op_num_threads, given.inter_op_num_threads) == (2, 3)
+    assert given.execution_mode == ort.ExecutionMode.ORT_PARALLEL
+    assert (given.enable_cpu_mem_arena, given.enable_mem_pattern) == (False, False)
+    for pool in ("intra_op", "inter_op"):
+        assert given.get_session_config_entry(f"session.{pool}.allow_spinning") == "0"
+
+
+def test_outputs_do_not_depend_on_settings(tmp_path: Path, onnx: Path) -> None:
+    given = opening("CPU", inter_op_threads=2, spinning=False, arena=False, memory_pattern=False)
+    found = run(tmp_path, {"task": "outputs"}, [spec(onnx, opening=given)], test={"x": ROWS})
+    answers = np.load(tmp_path / found["models"][0]["outputs"]["test"])
+    np.testing.assert_allclose(answers, tiny_models.linear(ROWS), rtol=1e-5, atol=1e-6)
 
 
 # The parts that decide how long to run, with a clock of our own.

@@ -60,3 +60,37 @@ def test_what_is_not_told_is_null(program: ModuleType, tmp_path: Path, monkeypat
     monkeypatch.setattr(program, "THERMAL", tmp_path / "thermal")
     found = program.conditions()
     assert [found[name] for name in ("governor", "frequency_mhz", "temperature_c")] == [None, None, None]
+
+
+def tool(folder: Path, name: str, script: str) -> None:
+    write(folder / name, f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+def test_tools_of_the_device_are_asked_where_they_are(tmp_path: Path) -> None:
+    tool(tmp_path, "nvpmodel", 'echo "NV Power Mode: $1"')
+    tool(tmp_path, "tegrastats", "while true; do echo RAM 1; sleep 0.01; done")
+    asked = {
+        "mode": (["nvpmodel", "-q"], False),
+        "stats": (["tegrastats", "--interval", "200"], True),
+        "absent": (["no-such-tool"], False),
+    }
+    ended = subprocess.run(
+        [sys.executable, "-S", str(PROGRAM), json.dumps(asked)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )
+    assert json.loads(ended.stdout)["answers"] == {"mode": "NV Power Mode: -q\n", "stats": "RAM 1\n"}
+
+
+def test_a_tool_that_hangs_or_floods_is_cut_short(
+    program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "TOOL_SECONDS", 0.5)
+    monkeypatch.setattr(program, "LONGEST", 1000)
+    tool(tmp_path, "slow", "echo begun; exec sleep 60")
+    tool(tmp_path, "flood", "exec yes 0123456789")
+    assert program.answer([str(tmp_path / "slow")], streams=False) == "begun\n"
+    assert len(program.answer([str(tmp_path / "flood")], streams=False)) == 1000

@@ -8,19 +8,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
 import pytest
 import tiny_models
 
+AZURE = "AzureExecutionProvider"
 PROGRAMS = Path(__file__).parents[2] / "l0gm_edge" / "ondevice"
 
 
-def run(program: Path, model: Path, *, runs: int = 20) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(program), str(model), "1", str(runs)]
+def run(program: Path, model: Path, *given: str, runs: int = 20) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(program), str(model), "1", str(runs), *given]
     return subprocess.run(command, cwd=model.parent, capture_output=True, text=True)
 
 
-def layers_of(program: str, model: Path) -> dict[str, Any]:
-    ended = run(PROGRAMS / program, model)
+def layers_of(program: str, model: Path, *given: str) -> dict[str, Any]:
+    ended = run(PROGRAMS / program, model, *given)
     assert ended.returncode == 0, ended.stderr
     found: dict[str, Any] = json.loads(ended.stdout)
     assert all(set(layer) == {"name", "op", "mean_ns"} and layer["mean_ns"] > 0 for layer in found["layers"])
@@ -33,7 +35,26 @@ def test_onnxruntime_tells_its_operators_and_leaves_no_profile_behind(tmp_path: 
     found = layers_of("onnxruntime_layers.py", model)
     assert [(layer["name"], layer["op"]) for layer in found["layers"]] == [("linear", "Gemm")]
     assert found["fallback_ops"] == []
+    (cpu,) = found["providers"]
+    assert (cpu["provider"], cpu["nodes"], cpu["ns"]) == ("CPUExecutionProvider", 1, found["layers"][0]["mean_ns"])
     assert list(tmp_path.iterdir()) == [model]
+
+
+@pytest.mark.skipif(AZURE not in onnxruntime.get_available_providers(), reason="this build lacks the provider")
+def test_what_onnxruntime_leaves_to_the_cpu_is_named_and_counted(tmp_path: Path) -> None:
+    """Azure's provider runs nothing of an ordinary model."""
+    opening = json.dumps({"providers": {AZURE: {}, "CPUExecutionProvider": {}}, "settings": {}})
+    found = layers_of("onnxruntime_layers.py", tiny_models.write_onnx(tmp_path / "a.onnx"), opening)
+    assert found["fallback_ops"] == ["Gemm"]
+    assert [(one["provider"], one["nodes"]) for one in found["providers"]] == [(AZURE, 0), ("CPUExecutionProvider", 1)]
+    assert [one["ns"] > 0 for one in found["providers"]] == [False, True]
+
+
+def test_a_provider_that_is_not_there_is_a_reason_too(tmp_path: Path) -> None:
+    opening = json.dumps({"providers": {"XnnpackExecutionProvider": {}}})
+    ended = run(PROGRAMS / "onnxruntime_layers.py", tiny_models.write_onnx(tmp_path / "a.onnx"), opening)
+    assert ended.returncode == 1
+    assert "ONNX Runtime here lacks Xnnpack" in ended.stderr
 
 
 @pytest.mark.parametrize("int8", [False, True])

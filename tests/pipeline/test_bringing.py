@@ -16,11 +16,13 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from l0gm_edge.backends import onnxruntime
 from l0gm_edge.bundle.integrity import read
 from l0gm_edge.bundle.verify import verify
 from l0gm_edge.core.errors import L0GMEdgeError, MissingExtra, RefusedInput
 from l0gm_edge.core.hardware import HardwareProfile, Runtime, Transport
 from l0gm_edge.core.recipe import Measure
+from l0gm_edge.core.session import Provider, Session
 from l0gm_edge.core.verdict import Status
 from l0gm_edge.pipeline import installed
 from l0gm_edge.pipeline.bringing import compile_model, exit_status
@@ -243,6 +245,21 @@ def test_a_range_that_leaves_out_what_is_installed_is_refused(tmp_path: Path, ve
 def test_a_range_that_holds_what_is_installed_or_is_of_another_device_is_not() -> None:
     installed.require_versions(ranged(">=1,<99"))
     installed.require_versions(ranged(">=99").model_copy(update={"transport": Transport(kind="ssh")}))
+
+
+def test_a_provider_that_the_installed_runtime_lacks_is_refused(tmp_path: Path) -> None:
+    path = foreign.written(tmp_path / "scores.onnx", foreign.onnx_model())
+    nowhere = next(one for one in (Provider.COREML, Provider.NNAPI) if one.full_name not in onnxruntime.providers())
+    session = Session(providers=(nowhere, Provider.CPU))
+    runtime = Runtime(name="onnxruntime", schemes=("fp32",), session=session)
+    asking = HardwareProfile(name="bench", title="A bench", runtimes=(runtime,))
+    with pytest.raises(RefusedInput, match=f"built without {nowhere}") as caught:
+        compile_model(str(path), asking, out=tmp_path / "b", measure=QUICK)
+    assert caught.value.where == "hardware profile bench, runtimes[0].session.providers"
+    assert "CPU" in str(caught.value.allowed)
+    assert caught.value.exit_status == 2
+    assert not (tmp_path / "b").exists()
+    installed.require_providers(asking.model_copy(update={"transport": Transport(kind="ssh")}))
 
 
 def ranged(versions: str) -> HardwareProfile:
