@@ -72,11 +72,11 @@ def operator_version(one: Operator, release: int) -> Iterator[tuple[str, str]]:
 
 
 def four_bits(one: Operator, release: int) -> Iterator[tuple[str, str]]:
-    """No weights of 4 bits for tflite-runtime: some operators refuse them, FULLY_CONNECTED reads them as 8 bits."""
+    """No weights of 4 bits for tflite-runtime: most operators refuse them, small FULLY_CONNECTED read them wrongly."""
     from ai_edge_litert.schema_py_generated import TensorType
 
     if release == 0 and any(tensor.type == TensorType.INT4 for tensor in one.inputs):
-        yield f"{one.name} has weights of 4 bits, which {RELEASES[0]} cannot read", OTHER_SCHEME
+        yield f"{one.name} has weights of 4 bits, which {RELEASES[0]} refuses or reads wrongly", OTHER_SCHEME
 
 
 def scale_per_channel(one: Operator, release: int) -> Iterator[tuple[str, str]]:
