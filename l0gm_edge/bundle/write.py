@@ -128,6 +128,8 @@ def _sample_count(contents: Contents) -> int:
     lengths |= {len(shipped.expected) for shipped in contents.models}
     if len(lengths) != 1 or lengths == {0}:
         raise DataError(f"samples and expected outputs have lengths {sorted(lengths)}", allowed="one length, above 0")
+    if unknown := sorted(contents.normalization.keys() - contents.samples.keys()):
+        raise DataError(f"there is a normalization for {', '.join(unknown)}", allowed=", ".join(contents.samples))
     for shipped in contents.models:
         for spec in shipped.artifact.inputs:
             found = contents.samples[spec.name].shape[1:] if spec.name in contents.samples else None

@@ -1,7 +1,7 @@
 """TFLite's own metadata: a flatbuffer inside the model's, and the files it names in a zip archive at its end.
 
 Android's MetadataExtractor, MediaPipe and the tflite-support package read it, and a plain unzip the labels. Tables and
-numbers below are those of metadata_schema.fbs (TensorFlow Lite Support 0.4.4; the same in MediaPipe 1.2).
+numbers below are those of metadata_schema.fbs (TensorFlow Lite Support 0.4.4, MediaPipe).
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ def written(source: Path, told: Told) -> bytes:
     model = _tflite_file.read(source)
     if any(buffer.offset > 1 for buffer in model.buffers):
         raise RefusedInput("its weights lie outside its flatbuffer", where=str(source), allowed="files below 2 GB")
-    ports = model.signatureDefs[0].inputs
-    place = {port.name.decode(): list(model.subgraphs[0].inputs).index(port.tensorIndex) for port in ports}
+    signature = model.signatureDefs[0]
+    order = list(model.subgraphs[signature.subgraphIndex].inputs)
+    place = {port.name.decode(): order.index(port.tensorIndex) for port in signature.inputs}
     inputs = sorted(told.model.inputs, key=lambda spec: place[spec.name])
     held, entry = schema.BufferT(), schema.MetadataT()
     held.data = np.frombuffer(_table.packed(_model(told, inputs), IDENTIFIER), np.uint8)
