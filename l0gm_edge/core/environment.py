@@ -27,8 +27,13 @@ _ASK_S = 60
 _ASK = """
 import json, sys
 from importlib import metadata
-names = {one.metadata["Name"]: one.version for one in metadata.distributions()}
-print(json.dumps({name: names[name] for name in sys.argv[1:] if name in names}))
+found = {}
+for name in sys.argv[1:]:
+    try:
+        found[name] = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        pass
+print(json.dumps(found))
 """
 
 
