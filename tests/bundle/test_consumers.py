@@ -172,6 +172,7 @@ def model_of(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], runtim
         runtime=runtime,
         scheme="fp32",
         path=f"models/small.{runtime}",
+        measured_sha256="0" * 64,
         inputs=tuple(inputs),
         outputs=tuple(outputs),
         temperature=0.75,
