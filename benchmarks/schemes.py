@@ -56,7 +56,7 @@ from l0gm_edge.pipeline.shipping import SOUND
 from l0gm_edge.quantize.calibration_set import calibration_set
 
 Row = dict[str, Cell]
-LEFT_OUT = ("w8a16",)
+LEFT_OUT = ("w8a16", "full_int8", "integer_only")
 ON_LABELLED = ("accuracy", "confidence")
 LIMITS = Checks(max_accuracy_drop_points=0.5)
 ROWS = {"validation": 500, "test": 2500}
