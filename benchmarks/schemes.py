@@ -6,8 +6,8 @@ which one ships.
 Files are made, measured, checked and chosen by the product, as `l0gm-edge run` does it after training; all files of a
 network are timed interleaved, one thread, batch 1. Accuracy and ECE (after a temperature fitted on validation) are
 those of the device's answers, SQNR is of its logits against torch's. `fast` is the share of operator time that XNNPACK
-takes, or, in ONNX Runtime, kernels that compute in int8. w8a16 is left out: it is made for NPUs, and ten times slower
-here.
+takes, or, in ONNX Runtime, kernels that compute in int8. w8a16, full_int8 and integer_only are left out: they are made
+for NPUs, and w8a16 is ten times slower here.
 
 Finished networks are kept in DIR (default: runs/schemes), and not made again. Weights are kept in a cache
 (trained_nets.py); without it, training takes half an hour. Needs a quiet machine and L0GM_EDGE_DATA.
