@@ -127,7 +127,7 @@ def load(folder: Path, *, tones: bool = False) -> Dataset:
     everything = Split(inputs, labels)
     shapes = {"image": (3, SIDE, SIDE), "text": (READING.length,)}
     splits = {name: everything.take(part) for name, part in rows.items()}
-    return Dataset("emoji", shapes, CLASSES, **splits, test=everything.take(np.flatnonzero(is_test)))
+    return Dataset("emoji", shapes, CLASSES, **splits, test=everything.take(np.flatnonzero(is_test)), normalization={})
 
 
 def unpacked(archive: Path) -> tuple[Mapping[str, bytes], Any]:

@@ -78,7 +78,12 @@ def load(folder: Path) -> Dataset:
     everything = Split(inputs, labels)
     splits = {name: everything.take(part) for name, part in rows.items()}
     return Dataset(
-        "mfeat5", {view: inputs[view].shape[1:] for view in VIEWS}, CLASSES, **splits, test=everything.take(test)
+        "mfeat5",
+        {view: inputs[view].shape[1:] for view in VIEWS},
+        CLASSES,
+        **splits,
+        test=everything.take(test),
+        normalization={},
     )
 
 
