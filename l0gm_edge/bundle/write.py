@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from l0gm_edge.backends import tensorrt
 from l0gm_edge.bundle import consumers, metadata, sbom
 from l0gm_edge.bundle.manifest import MANIFEST, File, Manifest, Model
 from l0gm_edge.core import arrays, store
 from l0gm_edge.core.artifact import Artifact
 from l0gm_edge.core.dataset import Normalization, Values
+from l0gm_edge.core.engine import TENSORRT
 from l0gm_edge.core.errors import DataError, RefusedInput
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.recipe import Recipe
@@ -80,6 +82,8 @@ def write(contents: Contents, folder: Path) -> Manifest:
             told = metadata.Told(model, tuple(contents.labels), contents.preprocess, contents.normalization)
             files[model.path] = _put(folder, model.path, metadata.content(shipped.source, told))
             files[model.expected] = _put(folder, model.expected, _npy(shipped.expected))
+            for name, path in _beside(shipped).items():
+                files[name] = _put(folder, name, path.read_bytes())
         for name, text in consumers.sources(contents.labels, models).items():
             files[name] = _put(folder, name, text.encode())
         files[SBOM] = _put(folder, SBOM, sbom.render(contents.name, models, files).encode())
@@ -157,6 +161,15 @@ def _model(shipped: Shipped) -> Model:
         tolerance=TOLERANCE.get(artifact.scheme, INTEGER_TOLERANCE),
         tools=artifact.tools,
     )
+
+
+def _beside(shipped: Shipped) -> dict[str, Path]:
+    """What a device builds TensorRT's engine from beside the model, by where it goes."""
+    if shipped.artifact.runtime != TENSORRT:
+        return {}
+    endings = (tensorrt.DESCRIPTION, tensorrt.CALIBRATION)
+    found = {ending: shipped.source.with_suffix(ending) for ending in endings}
+    return {f"models/{shipped.artifact.name}{ending}": path for ending, path in found.items() if path.is_file()}
 
 
 def _put(folder: Path, name: str, content: bytes) -> File:
