@@ -38,8 +38,7 @@ def layers(model: Any) -> list[Layer]:
 
 def operators(model: Any) -> list[tuple[Any, str]]:
     """Every operator of the main graph, with its kind."""
-    names = [_tflite_file.op(code) for code in model.operatorCodes]
-    return [(operator, names[operator.opcodeIndex]) for operator in model.subgraphs[0].operators]
+    return [(operator, _tflite_file.op_name(model, operator)) for operator in model.subgraphs[0].operators]
 
 
 def _layer(graph: Any, operator: Any, kind: str) -> Layer:

@@ -113,6 +113,7 @@ def described(
         calibration_sha256=calibration_sha256,
         tools=environment.tool_versions(),
         ops=facts.ops,
+        float_ops=facts.float_ops,
         notes=facts.notes,
     )
 

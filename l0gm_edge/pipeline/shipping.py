@@ -20,10 +20,11 @@ from l0gm_edge.check import checks, trial
 from l0gm_edge.check.choose import choose
 from l0gm_edge.compile import build as compiling
 from l0gm_edge.compile import export
-from l0gm_edge.compile.lint import lint
+from l0gm_edge.compile.lint import linted
 from l0gm_edge.core import load
 from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.build import Build, BuiltFile
+from l0gm_edge.core.dataset import Normalization
 from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.evidence import Measured, Readings, side_by_side, unmeasured
 from l0gm_edge.core.hardware import HardwareProfile
@@ -66,6 +67,7 @@ def build(
     name: str | None = None,
     calibration: Example | None = None,
     labels: Sequence[str] | None = None,
+    normalization: Mapping[str, Normalization] | None = None,
     reference: nn.Module | None = None,
     measure: Measure = MEASURE,
     progress: Progress = SILENT,
@@ -74,8 +76,9 @@ def build(
 
     The model gives logits (n, classes), or a mapping that holds `logits`; every tensor among `example_inputs` has one
     row a sample. Schemes whose ranges come from data are built when `calibration` inputs, of the same form, are given.
-    `labels` name the classes. `reference`, a dense model called alike, is timed beside it. The bundle, with the fastest
-    sound file for each runtime, goes to `out` (default: bundles/NAME), where an older bundle is replaced.
+    `labels` name the classes; `normalization` tells, by input, how it is made from raw data. `reference`, a dense model
+    called alike, is timed beside it. The bundle, with the fastest sound file for each runtime, goes to `out` (default:
+    bundles/NAME), where an older bundle is replaced.
 
     Raises RefusedInput for inputs or a folder that cannot be used, ExportFailed, DeviceFailed, MissingExtra.
     """
@@ -96,7 +99,7 @@ def build(
         trials = trials_of(profile, measure, rows, wanted[Role.COMPRESSED])
         files, dropped = _compiled(networks, rows, ranges or rows, possible, trials, Path(scratch), progress)
         compiled = Compiled(files, wanted, rows, (*left_out(profile, possible), *dropped))
-        return ship(compiled, name, folder, profile, labels, measure, Path(scratch), progress)
+        return ship(compiled, name, folder, profile, labels, measure, Path(scratch), progress, normalization)
 
 
 def ship(
@@ -108,6 +111,7 @@ def ship(
     measure: Measure,
     scratch: Path,
     progress: Progress = SILENT,
+    normalization: Mapping[str, Normalization] | None = None,
 ) -> Build:
     """Time compiled files on the device, hold them against the reference, and pack the best for each runtime.
 
@@ -127,6 +131,7 @@ def ship(
         samples={key: values[:SHIPPED] for key, values in compiled.rows.items()},
         models=[_shipped(one, compiled.files) for one in readings.models if one.artifact.name in chosen],
         reports={},
+        normalization=normalization or {},
     )
     manifest = bundling.replace(contents, folder) if chosen else None
     return Build(
@@ -173,12 +178,9 @@ def _compiled(
             task.advance()
         mixed, dropped = mixing.complete(made, scratch, profile, ranges, Quantize(), trials)
         task.advance()
-    return {scratch / one.path: _linted(one) for one in (*made, *mixed)}, dropped
-
-
-def _linted(one: Artifact) -> Artifact:
-    facts = backends.ModelFacts(inputs=one.inputs, outputs=one.outputs, ops=one.ops)
-    return one.model_copy(update={"problems": lint(facts)})
+    files = {scratch / one.path: one for one in (*made, *mixed)}
+    found = {path: linted(one, path, installed.target(profile, one.runtime)) for path, one in files.items()}
+    return found, dropped
 
 
 def trials_of(profile: HardwareProfile, measure: Measure, rows: Rows, reference: NDArray[np.float32]) -> mixing.Setting:

@@ -6,7 +6,7 @@ Operators that leave the runtime's fast path, as its float twin's do not, are na
 
 from __future__ import annotations
 
-from l0gm_edge.core.artifact import Role
+from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.evidence import Measured, Readings
 from l0gm_edge.core.verdict import Status, Verdict
 
@@ -18,7 +18,7 @@ def check(evidence: Readings) -> tuple[Verdict, ...]:
 
 def _verdict(one: Measured, twin: Measured | None) -> Verdict:
     problems = one.artifact.problems
-    clean = "every operator is the runtime's own, and none is left over from gates"
+    clean = "every operator is the runtime's own, and none is left over from gates" + _in_floats(one.artifact)
     before = twin.measurement.fallback_ops if twin else ()
     fallen = ", ".join(op for op in one.measurement.fallback_ops if op not in before)
     off = f"; off the runtime's fast path, unlike in fp32: {fallen}" if fallen else ""
@@ -32,3 +32,12 @@ def _verdict(one: Measured, twin: Measured | None) -> Verdict:
         reason=("; ".join(problems) or clean) + off,
         evidence=(one.artifact.sha256,),
     )
+
+
+def _in_floats(artifact: Artifact) -> str:
+    """What of a file that computes in integers does not."""
+    left = sum(artifact.float_ops.values())
+    if not 0 < left < sum(artifact.ops.values()):
+        return ""
+    named = ", ".join(f"{name} ({count}x)" for name, count in artifact.float_ops.items())
+    return f"; computed in floats: {named}"
