@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from l0gm_edge import backends
+from l0gm_edge import backends, devices
 from l0gm_edge.backends import onnxruntime
 from l0gm_edge.core import environment
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.hardware import HardwareProfile, Runtime
+from l0gm_edge.measure import conditions, job
 
 HERE = "local"
 
@@ -18,10 +21,25 @@ def require_versions(profile: HardwareProfile) -> None:
 
     Of a device that is reached otherwise, and of another Python, only the form of the range is known here.
     """
-    here = _here(profile)
-    for index, runtime in enumerate(profile.runtimes):
-        if runtime.versions is not None:
-            _require(runtime, f"hardware profile {profile.name}, runtimes[{index}].versions", here=here)
+    for runtime, where in _ranged(profile):
+        packages = {name: environment.installed_version(name) for name in backends.plugin(runtime.name).PACKAGES}
+        found = {name: version for name, version in packages.items() if version}
+        _require(runtime, where, found if _here(profile) else None)
+
+
+def require_device(profile: HardwareProfile) -> None:
+    """The device answers, and what it says is installed there lies in the ranges of a profile.
+
+    Raises RecipeError, MissingExtra or DeviceFailed.
+    """
+    with devices.plugin(profile.transport.kind).connect(profile) as device:
+        if _here(profile) or not _ranged(profile):
+            return
+        job.put_programs(device)
+        told = conditions.read(device).machine
+        for runtime, where in _ranged(profile):
+            packages = backends.plugin(runtime.name).PACKAGES
+            _require(runtime, where, {name: told[name] for name in packages if name in told})
 
 
 def require_providers(profile: HardwareProfile) -> None:
@@ -46,16 +64,21 @@ def _here(profile: HardwareProfile) -> bool:
     return profile.transport.kind == HERE and profile.transport.python is None
 
 
-def _require(runtime: Runtime, where: str, *, here: bool) -> None:
+def _ranged(profile: HardwareProfile) -> list[tuple[Runtime, str]]:
+    """The runtimes that have a range, and where it stands."""
+    where = f"hardware profile {profile.name}, runtimes[{{}}].versions"
+    return [(one, where.format(index)) for index, one in enumerate(profile.runtimes) if one.versions is not None]
+
+
+def _require(runtime: Runtime, where: str, found: Mapping[str, str] | None) -> None:
+    """Raise RecipeError unless the range is one and, where versions were found, holds any of them."""
     try:
         wanted = SpecifierSet(runtime.versions or "", prereleases=True)
     except InvalidSpecifier as error:
         raise RecipeError(
             f"'{runtime.versions}' is no range of versions", where=where, allowed="for example >=1.20,<2"
         ) from error
-    packages = backends.plugin(runtime.name).PACKAGES
-    found = {name: version for name in packages if (version := environment.installed_version(name))}
-    if here and not any(version in wanted for version in found.values()):
+    if found is not None and not any(version in wanted for version in found.values()):
         told = ", ".join(f"{name} {version}" for name, version in found.items()) or "none"
         raise RecipeError(
             f"the profile runs {runtime.name} {runtime.versions}, and installed is {told}",
