@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from l0gm_edge import backends, devices
 from l0gm_edge.backends import onnxruntime
+from l0gm_edge.compile.rules import Target
 from l0gm_edge.core import environment
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.hardware import HardwareProfile, Runtime
@@ -19,27 +18,40 @@ HERE = "local"
 def require_versions(profile: HardwareProfile) -> None:
     """Raise RecipeError for a runtime's range that is none, or leaves out all that is installed on this machine.
 
-    Of a device that is reached otherwise, and of another Python, only the form of the range is known here.
+    With `transport.python`, what that interpreter has counts. Of a device that is reached otherwise, and of an
+    interpreter that does not run, only the form of the range is known here.
     """
     for runtime, where in _ranged(profile):
-        packages = {name: environment.installed_version(name) for name in backends.plugin(runtime.name).PACKAGES}
-        found = {name: version for name, version in packages.items() if version}
-        _require(runtime, where, found if _here(profile) else None)
+        _require(runtime, where, _found(profile, runtime))
 
 
 def require_device(profile: HardwareProfile) -> None:
-    """The device answers, and what it says is installed there lies in the ranges of a profile.
+    """The device answers; what one that is not this machine says is installed there lies in the ranges of a profile.
 
     Raises RecipeError, MissingExtra or DeviceFailed.
     """
     with devices.plugin(profile.transport.kind).connect(profile) as device:
-        if _here(profile) or not _ranged(profile):
+        if profile.transport.kind == HERE or not _ranged(profile):
             return
         job.put_programs(device)
         told = conditions.read(device).machine
         for runtime, where in _ranged(profile):
             packages = backends.plugin(runtime.name).PACKAGES
             _require(runtime, where, {name: told[name] for name in packages if name in told})
+
+
+def target(profile: HardwareProfile, runtime: str) -> Target:
+    """What is known here of the release that a device has of a runtime."""
+    one = next(one for one in profile.runtimes if one.name == runtime)
+    return Target(one.versions, next(iter((_found(profile, one) or {}).items()), None))
+
+
+def _found(profile: HardwareProfile, runtime: Runtime) -> dict[str, str] | None:
+    """The runtime's distributions that are installed where the profile says it runs; None where that is not known."""
+    if profile.transport.kind != HERE:
+        return None
+    packages, python = backends.plugin(runtime.name).PACKAGES, profile.transport.python
+    return environment.installed_versions(packages, python) or (None if python else {})
 
 
 def require_providers(profile: HardwareProfile) -> None:
@@ -70,8 +82,7 @@ def _ranged(profile: HardwareProfile) -> list[tuple[Runtime, str]]:
     return [(one, where.format(index)) for index, one in enumerate(profile.runtimes) if one.versions is not None]
 
 
-def _require(runtime: Runtime, where: str, found: Mapping[str, str] | None) -> None:
-    """Raise RecipeError unless the range is one and, where versions were found, holds any of them."""
+def _require(runtime: Runtime, where: str, found: dict[str, str] | None) -> None:
     try:
         wanted = SpecifierSet(runtime.versions or "", prereleases=True)
     except InvalidSpecifier as error:
