@@ -8,6 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from l0gm_edge.core import store
 from l0gm_edge.core.artifact import TensorSpec
+from l0gm_edge.core.dataset import Normalization
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.recipe import Recipe
 from l0gm_edge.core.value import Value
@@ -33,13 +34,15 @@ class Model(Value):
     """One model file; `temperature` divides its logits before softmax, so that the confidence can be believed.
 
     `expected` holds the logits its device gave for the samples. Run again, also on another processor, they differ by at
-    most `tolerance` times the largest of them.
+    most `tolerance` times the largest of them. `measured_sha256` is the digest of the file that was measured and
+    judged; the one shipped is the same, or the same with its metadata written into it.
     """
 
     name: str
     runtime: str
     scheme: str
     path: Inside
+    measured_sha256: Sha256
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     temperature: PositiveFloat
@@ -61,6 +64,7 @@ class Manifest(Value):
     hardware: HardwareProfile
     labels: tuple[str, ...]
     preprocess: str
+    normalization: dict[str, Normalization]
     samples: Inside
     sample_count: PositiveInt
     models: Annotated[tuple[Model, ...], Field(min_length=1)]

@@ -94,6 +94,7 @@ def bundle(context: Context, folder: Path) -> None:
         hardware=context.hardware,
         labels=context.dataset.classes,
         preprocess=context.preprocess,
+        normalization=context.dataset.normalization,
         samples={name: values[:SHIPPED] for name, values in context.dataset.test.inputs.items()},
         models=[_shipped(context, evidence, one) for one in _named(evidence, chosen)],
         reports={

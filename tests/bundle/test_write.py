@@ -11,6 +11,7 @@ import pytest
 from l0gm_edge.bundle import integrity
 from l0gm_edge.bundle.verify import verify
 from l0gm_edge.bundle.write import Contents, write
+from l0gm_edge.core.dataset import Normalization
 from l0gm_edge.core.errors import DataError, IntegrityError, RefusedInput
 from l0gm_edge.core.verdict import Status
 
@@ -86,6 +87,12 @@ def test_samples_that_do_not_fit_are_refused(
     with pytest.raises(DataError):
         write(replace(contents, samples=samples), tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
+
+
+def test_a_normalization_of_no_input_is_refused(contents: Contents, tmp_path: Path) -> None:
+    made = {"audio": Normalization(mean=(0.0,), std=(1.0,))}
+    with pytest.raises(DataError, match="a normalization for audio"):
+        write(replace(contents, normalization=made), tmp_path / "bundle")
 
 
 def test_a_model_file_that_is_not_the_recorded_one_is_refused(contents: Contents, tmp_path: Path) -> None:
