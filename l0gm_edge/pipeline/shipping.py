@@ -149,13 +149,14 @@ def ship(
 
 def require_tools(profile: HardwareProfile) -> None:
     """Raise MissingExtra for a runtime that is not installed, RecipeError for a scheme, version or execution provider
-    that is not there."""
+    that is not there, DeviceFailed for a device that does not answer."""
     sbom.require_installed()
     compiling.require_schemes(profile)
     for runtime in profile.runtimes:
         backends.plugin(runtime.name).require_installed()
     installed.require_versions(profile)
     installed.require_providers(profile)
+    installed.require_device(profile)
 
 
 def _compiled(
