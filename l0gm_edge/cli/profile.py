@@ -9,7 +9,7 @@ import click
 from l0gm_edge.cli._output import json_option, listener, print_json
 
 
-@click.command("profile", short_help="Time any .onnx or .tflite file on a device.")
+@click.command("profile", short_help="Time any .onnx, .ort or .tflite file on a device.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--hardware", "profile", required=True, help="Hardware profile: a shipped name or a path.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of one inference (default: the profile's).")

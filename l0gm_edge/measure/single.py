@@ -103,7 +103,8 @@ def _opening(hardware: HardwareProfile, runtime: str, threads: int | None) -> Op
 
 def runtime_of(model: Path, hardware: HardwareProfile) -> str:
     """The runtime that a file's ending names. Raises RefusedInput when there is none, or the profile lacks it."""
-    endings = {backends.plugin(name).SUFFIX: name for name in plugins.names("l0gm_edge.backends")}
+    runtimes = {name: backends.plugin(name) for name in plugins.names("l0gm_edge.backends")}
+    endings = {one: name for name, backend in runtimes.items() for one in (backend.SUFFIX, *backend.ALSO_RUNS)}
     if not model.is_file():
         raise RefusedInput("there is no such model file", where=str(model))
     if hardware.execution is not Execution.HARDWARE:

@@ -38,6 +38,7 @@ def render(report: Report) -> str:
             *table(COLUMNS, [line for group in groups for line in _lines(group)]),
             *_rejected(groups),
             *_sized(report),
+            *_list((one.artifact, "; ".join(one.told)) for one in report.finishes),
             "",
             f"<sub>{escape(_provenance(report))}</sub>",
             "",
