@@ -6,57 +6,43 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import bundles
 import onnx
 import onnxruntime as ort
 import pytest
 from onnx import helper
 
-from l0gm_edge.backends import onnxruntime
 from l0gm_edge.bundle import consume, integrity
 from l0gm_edge.bundle.verify import verify
 from l0gm_edge.bundle.write import Contents, write
 from l0gm_edge.core.errors import IntegrityError
-from l0gm_edge.core.finish import Finish, Form, FormKind, Level
+from l0gm_edge.core.finish import FormKind
 from l0gm_edge.core.opening import Settings
 from l0gm_edge.core.session import Provider
-from l0gm_edge.core.store import file_sha256
 from l0gm_edge.core.verdict import Status
 
 NAME = "compressed-onnxruntime-fp32"
 SETTINGS = Settings(threads=1, inter_op_threads=2, spinning=False, arena=False, memory_pattern=False)
 
 
-def finished(contents: Contents, folder: Path, source: Path) -> Contents:
-    """The model once more as an .ort, optimised from `source`."""
-    made = [folder / f"made.{end}" for end in ("onnx", "ort", "config")]
-    onnxruntime.optimize(source, Level.EXTENDED, arm=False, as_onnx=made[0], as_ort=made[1], operators=made[2])
-    form = Form(
-        kind=FormKind.ORT,
-        path=made[1].name,
-        sha256=file_sha256(made[1]),
-        size_bytes=made[1].stat().st_size,
-        level=Level.EXTENDED,
-        architecture="x86",
-        operators=made[2].name,
-        difference=0.0,
-    )
-    finish = Finish(artifact=NAME, settings=SETTINGS, forms=(form,))
-    return replace(contents, models=(replace(contents.models[0], finish=finish, forms=folder),))
+def finished(contents: Contents, folder: Path, source: Path | None = None) -> Contents:
+    return replace(contents, models=(bundles.finished(contents.models[0], folder, source, SETTINGS),))
 
 
 def test_forms_are_shipped_with_the_settings_and_verified_too(contents: Contents, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
-    write(finished(contents, tmp_path, contents.models[0].source), bundle)
+    write(finished(contents, tmp_path), bundle)
     (model,) = integrity.read(bundle).models
     assert (model.settings, model.providers) == (SETTINGS, (Provider.XNNPACK, Provider.CPU))
-    assert model.paths == (f"models/{NAME}.onnx", "models/made.ort")
-    assert (bundle / "models" / "made.config").is_file()
+    assert model.paths == (f"models/{NAME}.onnx", f"models/{NAME}.optimized.onnx", f"models/{NAME}.optimized.ort")
+    assert (bundle / "models" / f"{NAME}.config").is_file()
     passed = {verdict.artifact: verdict.status for verdict in verify(bundle).verdicts}
-    assert passed == {NAME: Status.PASS, "made.ort": Status.PASS}
+    forms = [f"{NAME}.optimized.onnx", f"{NAME}.optimized.ort"]
+    assert passed == dict.fromkeys([NAME, *forms], Status.PASS)
     parts = json.loads((bundle / "sbom.cdx.json").read_text())["components"]
     assert [part["name"] for part in parts] == list(model.paths)
-    (bundle / "models" / "made.ort").write_bytes(b"another")
-    with pytest.raises(IntegrityError, match=r"models/made\.ort"):
+    (bundle / "models" / forms[1]).write_bytes(b"another")
+    with pytest.raises(IntegrityError, match=forms[1]):
         verify(bundle)
 
 
@@ -67,12 +53,13 @@ def test_a_form_of_another_model_fails_by_its_name(contents: Contents, tmp_path:
     onnx.save(model, tmp_path / "turned.onnx")
     write(finished(contents, tmp_path, tmp_path / "turned.onnx"), tmp_path / "bundle")
     verdicts = {verdict.artifact: verdict.status for verdict in verify(tmp_path / "bundle").verdicts}
-    assert verdicts == {NAME: Status.PASS, "made.ort": Status.FAIL}
+    assert verdicts[NAME] is Status.PASS
+    assert {verdicts[f"{NAME}.optimized.{kind}"] for kind in FormKind} == {Status.FAIL}
 
 
 def test_a_form_that_is_not_the_one_its_record_tells_of_is_not_shipped(contents: Contents, tmp_path: Path) -> None:
-    given = finished(contents, tmp_path, contents.models[0].source)
-    (tmp_path / "made.ort").write_bytes(b"another")
+    given = finished(contents, tmp_path)
+    (tmp_path / f"{NAME}.optimized.ort").write_bytes(b"another")
     with pytest.raises(IntegrityError, match="the file was changed"):
         write(given, tmp_path / "bundle")
 
