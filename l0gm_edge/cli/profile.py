@@ -27,9 +27,11 @@ def command(
     from l0gm_edge.core import load
     from l0gm_edge.core.recipe import Measure
     from l0gm_edge.measure.single import profile_model, runtime_of
+    from l0gm_edge.pipeline import installed
 
     hardware = load.hardware(profile)
     runtime_of(model, hardware)  # refused before anything is started
+    installed.require_providers(hardware)
     settings = Measure(processes=processes, blocks=-(-runs // 10), runs_per_block=min(runs, 10))
     with devices.plugin(hardware.transport.kind).connect(hardware) as device, listener(as_json=as_json) as progress:
         found = profile_model(
