@@ -127,14 +127,14 @@ def _forms(bench: _Bench, one: Chosen, *, arm: bool) -> tuple[list[Form], tuple[
         )
     except ExportFailed as error:
         return [], (f"no forms optimised ahead: {error.what}",)
+    models = [bench.placed(f"{name}-{kind}", path) for kind, path in paths.items()]
     forms, notes = [], []
-    for kind, path in paths.items():
-        try:
-            difference = _difference(bench, one, path, kind)
-        except DeviceFailed as error:
-            notes.append(f"not shipped as .{kind}: {error.what}")
+    for (kind, path), answers in zip(paths.items(), _answers(bench, models, len(one.expected)), strict=True):
+        if isinstance(answers, DeviceFailed):
+            notes.append(f"not shipped as .{kind}: {answers.what}")
             continue
-        if difference > (allowed := tolerance(one.artifact.scheme)):
+        difference, allowed = distance(answers, one.expected).difference, tolerance(one.artifact.scheme)
+        if difference > allowed:
             notes.append(f"not shipped as .{kind}: outputs differ by {difference:.2g} of their scale, {allowed} may be")
             continue
         forms.append(
@@ -152,12 +152,17 @@ def _forms(bench: _Bench, one: Chosen, *, arm: bool) -> tuple[list[Form], tuple[
     return forms, tuple(notes)
 
 
-def _difference(bench: _Bench, one: Chosen, path: Path, kind: FormKind) -> float:
-    placed = bench.placed(f"{one.artifact.name}-{kind}", path)
-    with TemporaryDirectory(prefix="l0gm-edge-") as folder:
-        tasks.ask(bench.device, [placed], bench.inputs, Path(folder))
-        answers = tasks.outputs_path(Path(folder), placed.name, SET)
-        return distance(tasks.read_outputs(answers, rows=len(one.expected)), one.expected).difference
+def _answers(bench: _Bench, models: Sequence[ModelFile], rows: int) -> list[Logits | DeviceFailed]:
+    """What each model answers; where the device fails over several, each is asked alone, to know over which."""
+    with TemporaryDirectory(prefix="l0gm-edge-") as held:
+        folder = Path(held)
+        try:
+            tasks.ask(bench.device, models, bench.inputs, folder)
+            return [tasks.read_outputs(tasks.outputs_path(folder, one.name, SET), rows) for one in models]
+        except DeviceFailed as error:
+            if len(models) == 1:
+                return [error]
+    return [answer for one in models for answer in _answers(bench, [one], rows)]
 
 
 def _timed(bench: _Bench, one: Chosen, forms: Sequence[Form]) -> tuple[tuple[Raced, ...], list[Form]]:

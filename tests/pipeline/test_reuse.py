@@ -155,7 +155,7 @@ def test_what_comes_out_differently_is_passed_on(made: Made, stand_ins: dict[str
     stand_ins["learn"] = "other weights"
     assert made("learn.lr=0.001") == ["learn", "prune", "recover", "compile", "check", "report", "bundle"]
     stand_ins["measure"] = "other times"
-    assert made("learn.lr=0.001", "measure.blocks=3") == ["measure", "check", "report", "bundle"]
+    assert made("learn.lr=0.001", "measure.blocks=3") == ["measure", "check", "finish", "report", "bundle"]
 
 
 @pytest.mark.parametrize("damage", ["changed", "removed", "record gone"])
