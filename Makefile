@@ -3,6 +3,9 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# A file's tests stay together: what they share is made once.
+CORES  ?= 2
+SPREAD := -n $(CORES) --dist loadfile
 
 .PHONY: demo test test-long lint bench clean
 
@@ -10,10 +13,10 @@ demo: $(STAMP)  ## the whole road on the digits: learns, cuts, compiles, measure
 	$(BIN)/l0gm-edge run recipes/digits.yaml --hardware hardware/host-cpu.yaml --out runs/digits
 
 test: lint  ## everything that must hold
-	$(BIN)/pytest -m "not long"
+	$(BIN)/pytest $(SPREAD) -m "not long"
 
 test-long: $(STAMP)  ## what takes minutes: runs killed at many moments, on the whole road
-	$(BIN)/pytest -m long
+	$(BIN)/pytest $(SPREAD) -m long
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

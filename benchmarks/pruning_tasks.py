@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import nets
@@ -44,13 +44,16 @@ class Task:
     def load(self) -> Dataset:
         """The task's data, from L0GM_EDGE_DATA; only `inputs` of it, if any are named."""
         whole = data.load(self.data)
-        if not self.inputs:
-            return whole
-        parts = {
-            name: Split({one: getattr(whole, name).inputs[one] for one in self.inputs}, getattr(whole, name).labels)
-            for name in SPLITS
-        }
-        return Dataset(whole.name, {one: whole.shapes[one] for one in self.inputs}, whole.classes, **parts)
+        return only(whole, self.inputs) if self.inputs else whole
+
+
+def only(whole: Dataset, inputs: Sequence[str]) -> Dataset:
+    """A data set with these inputs alone."""
+    parts = {
+        name: Split({one: getattr(whole, name).inputs[one] for one in inputs}, getattr(whole, name).labels)
+        for name in SPLITS
+    }
+    return Dataset(whole.name, {one: whole.shapes[one] for one in inputs}, whole.classes, **parts)
 
 
 def pictures(inputs: Inputs) -> Inputs:

@@ -35,8 +35,8 @@ def at_least(bar: str, value: float, limit: float) -> Bar:
     return Bar(bar, value, limit, value >= limit)
 
 
-def write(name: str, rows: Sequence[Mapping[str, Cell]], bars: Sequence[Bar]) -> Literal[0, 1]:
-    """Write `results/<name>.json` and `.md`, print the table, and return 0 when every bar holds, else 1."""
+def write(name: str, rows: Sequence[Mapping[str, Cell]], bars: Sequence[Bar], folder: Path = RESULTS) -> Literal[0, 1]:
+    """Write `<name>.json` and `.md`, print the table, and return 0 when every bar holds, else 1."""
     commit, dirty = environment.commit()
     facts = environment.machine() | environment.tool_versions()
     held = [asdict(bar) for bar in bars]
@@ -44,8 +44,8 @@ def write(name: str, rows: Sequence[Mapping[str, Cell]], bars: Sequence[Bar]) ->
     where = f"Commit {commit}{', with uncommitted changes' if dirty else ''}. "
     where += ", ".join(f"{fact} {value}" for fact, value in facts.items()) + "."
     text = "\n\n".join([f"# {name}", _table(rows), _table(held), where]) + "\n"
-    write_text(RESULTS / f"{name}.json", json.dumps(document, indent=2) + "\n")
-    write_text(RESULTS / f"{name}.md", text)
+    write_text(folder / f"{name}.json", json.dumps(document, indent=2) + "\n")
+    write_text(folder / f"{name}.md", text)
     print(text)
     return 0 if all(bar.holds for bar in bars) else 1
 

@@ -1,4 +1,7 @@
-"""The artifact that ships, per runtime: the fastest that passed everything; of nearly equals, the smaller file."""
+"""The artifact that ships, per runtime: the fastest that passed everything; of nearly equals, the smaller file.
+
+A nearly equal that is slower than a float file, if only by a little, does not ship: no file is to cost time.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ from collections.abc import Sequence
 from math import isfinite
 
 from l0gm_edge.core.artifact import Role
-from l0gm_edge.core.evidence import Measured, Readings
+from l0gm_edge.core.evidence import Measured, Readings, side_by_side
 from l0gm_edge.core.latency import percentile
 from l0gm_edge.core.verdict import Choice, Status, Verdict, worst
 
 TIE = 1.05
+FLOATS = ("fp32", "fp16")
 
 
 def choose(evidence: Readings, verdicts: Sequence[Verdict]) -> tuple[Choice, ...]:
@@ -43,9 +47,15 @@ def _best(candidates: Sequence[Measured], verdicts: Sequence[Verdict], runtime: 
     able = [one for one in passing(candidates, verdicts) if one.artifact.runtime == runtime]
     if not able:
         return None
-    fastest = min(map(p50_ns, able))
-    nearly = [one for one in able if p50_ns(one) <= fastest * TIE]
-    return min(nearly, key=lambda one: (one.artifact.size_bytes, one.artifact.name))
+    fastest = min(able, key=p50_ns)
+    floats = [one for one in able if one.artifact.scheme in FLOATS]
+    nearly = [one for one in able if p50_ns(one) <= p50_ns(fastest) * TIE and not _slower_than_any(one, floats)]
+    return min(nearly or [fastest], key=lambda one: (one.artifact.size_bytes, one.artifact.name))
+
+
+def _slower_than_any(one: Measured, others: Sequence[Measured]) -> bool:
+    ratios = [side_by_side(one, other) for other in others if other is not one]
+    return any(ratio is not None and ratio.value > 1 for ratio in ratios)
 
 
 def _choice(
@@ -74,7 +84,7 @@ def _why_not(one: Measured, best: Measured | None, verdicts: Sequence[Verdict]) 
             return f"{opening}: {'; '.join(f'{verdict.check}: {verdict.reason}' for verdict in found)}."
     if best is None:
         return "Not shown to pass: no check spoke of it."
-    if p50_ns(one) > p50_ns(best) * TIE:
+    if p50_ns(one) > p50_ns(best) * TIE or one.artifact.size_bytes < best.artifact.size_bytes:
         return f"Passed, but {best.artifact.name} is faster ({_ms(best)} against {_ms(one)})."
     return f"Passed, but {best.artifact.name} is as fast and its file is no larger."
 

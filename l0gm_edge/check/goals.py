@@ -13,7 +13,7 @@ from l0gm_edge.core.verdict import Choice, Status, Verdict, worst
 
 def goals(evidence: Evidence, verdicts: Sequence[Verdict], choices: Sequence[Choice]) -> tuple[Verdict, ...]:
     """Run-level verdicts: an artifact for each required runtime, and the recipe's latency and file ratios if set."""
-    limits = evidence.recipe.checks
+    limits = evidence.limits
     required = [runtime.name for runtime in evidence.hardware.runtimes if runtime.required]
     found = [_runtime(name, verdicts, choices) for name in required]
     if limits.max_p50_ratio is not None:

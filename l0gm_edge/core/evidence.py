@@ -14,7 +14,7 @@ from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.measurement import Measurement
 from l0gm_edge.core.plan import Exactness, PrunePlan
-from l0gm_edge.core.recipe import Recipe
+from l0gm_edge.core.recipe import Checks, Recipe
 
 Logits = NDArray[np.float32]
 BASE_SCHEME = "fp32"
@@ -76,17 +76,24 @@ class Readings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence(Readings):
-    """Everything a check of a run may use.
+class Labelled(Readings):
+    """Readings of rows whose classes are known, and what may be lost of them.
 
     `labels[split]` are the true classes; splits are `validation` and `test`. Temperatures are fitted on validation,
     everything reported is computed on test.
     """
 
+    labels: Mapping[str, NDArray[np.int64]]
+    limits: Checks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence(Labelled):
+    """Everything a check of a run may use."""
+
     recipe: Recipe
     plan: PrunePlan
     exactness: Exactness
-    labels: Mapping[str, NDArray[np.int64]]
 
 
 def side_by_side(candidate: Measured, baseline: Measured) -> latency.Estimate | None:

@@ -154,6 +154,7 @@ def _evidence(context: Context) -> Evidence:
     by_name = {measurement.artifact: measurement for measurement in found}
     return Evidence(
         recipe=context.recipe,
+        limits=context.recipe.checks,
         hardware=context.hardware,
         plan=store.read_value(PrunePlan, run.path("prune") / "plan.json"),
         exactness=store.read_value(Exactness, run.path("prune") / "exactness.json"),

@@ -48,21 +48,27 @@ def unclipped(settings: Quantize) -> Quantize:
 def observe(runs: Iterable[Mapping[str, NDArray[Any]]], count: int, settings: Quantize) -> dict[str, Range]:
     """The range of every named tensor over `count` runs, each of which gives every tensor in its full shape.
 
-    Empty tensors have no range. Raises RecipeError when there is no such way to find ranges, DataError when there is
-    no run or a value is not finite.
+    Empty tensors have no range, nor have those that hold minus infinity, as masks do and what a maximum is taken of.
+    Raises RecipeError when there is no such way to find ranges, DataError when there is no run or another value is not
+    finite.
     """
     way = plugin(settings.ranges)
     calibrators: dict[str, Calibrator] = {}
+    endless: set[str] = set()
     seen = False
     for tensors in runs:
         seen = True
         for name, values in tensors.items():
             flat = values.ravel().astype(np.float32, copy=False)
-            if not np.isfinite(flat).all():
+            finite = np.isfinite(flat)
+            if not finite.all():
+                if np.isneginf(flat[~finite]).all():
+                    endless.add(name)
+                    continue
                 raise DataError(
                     f"tensor {name} holds NaN or infinity on the calibration set",
                     where="calibration set",
-                    allowed="rows on which every activation is finite",
+                    allowed="rows on which every activation is finite, or minus infinity",
                 )
             if name not in calibrators and flat.size:
                 calibrators[name] = way.create(flat.size * count, settings)
@@ -70,4 +76,4 @@ def observe(runs: Iterable[Mapping[str, NDArray[Any]]], count: int, settings: Qu
                 calibrators[name].add(flat)
     if not seen:
         raise DataError("the calibration set is empty", allowed="at least one row for every input")
-    return {name: calibrator.range for name, calibrator in calibrators.items()}
+    return {name: calibrator.range for name, calibrator in calibrators.items() if name not in endless}

@@ -188,6 +188,7 @@ def evidence(**changes: Any) -> Evidence:
     """The whole run; `changes` are fields of the evidence."""
     plain: dict[str, Any] = {
         "recipe": recipe(),
+        "limits": changes.get("recipe", recipe()).checks,
         "hardware": hardware(p90_ms=2.5, load_ms=20, peak_memory_mb=64, energy_mj=1, file_mb=1),
         "plan": plan(),
         "exactness": Exactness(random_inputs=1e-7, real_inputs=2e-7, samples=64, tolerance=1e-5),

@@ -33,6 +33,12 @@ def test_of_nearly_equals_the_smaller_file_is_chosen() -> None:
     assert "no larger" in found[INT8].why
 
 
+def test_a_smaller_file_that_costs_time_is_not_chosen() -> None:
+    found = choices(with_artifact(INT8, blocks=blocks(0.405, seed=3)))
+    assert found[FLOAT].chosen
+    assert f"{FLOAT} is faster" in found[INT8].why
+
+
 def test_a_rejected_artifact_is_told_why_and_the_next_best_ships() -> None:
     found = choices(with_artifact(INT8, blocks=blocks(0.9)))
     assert found[FLOAT].chosen

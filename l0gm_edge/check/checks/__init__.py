@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, cast
 
 from l0gm_edge.core import plugins
-from l0gm_edge.core.evidence import Evidence, Readings
+from l0gm_edge.core.evidence import Evidence, Labelled, Readings
 from l0gm_edge.core.verdict import Verdict
 
 
@@ -23,6 +23,13 @@ class ReadingsCheck(Protocol):
         """Verdicts on each artifact it speaks of."""
 
 
+class LabelledCheck(Protocol):
+    """A check of what the device answered against the true classes."""
+
+    def check(self, evidence: Labelled) -> tuple[Verdict, ...]:
+        """Verdicts on each artifact it speaks of."""
+
+
 def names() -> tuple[str, ...]:
     """Every check, sorted."""
     return plugins.names(__name__)
@@ -36,3 +43,8 @@ def plugin(name: str) -> CheckPlugin:
 def on_readings(name: str) -> ReadingsCheck:
     """The check of this name, which must be one that needs no recipe. Raises RecipeError when there is none."""
     return cast(ReadingsCheck, plugins.load(__name__, name))
+
+
+def on_labelled(name: str) -> LabelledCheck:
+    """The check of this name, which must be one that needs no recipe. Raises RecipeError when there is none."""
+    return cast(LabelledCheck, plugins.load(__name__, name))

@@ -11,20 +11,20 @@ import numpy as np
 from l0gm_edge.check.limits import tighter, value_status
 from l0gm_edge.core import scores
 from l0gm_edge.core.artifact import Role
-from l0gm_edge.core.evidence import Evidence, Measured
+from l0gm_edge.core.evidence import Labelled, Measured
 from l0gm_edge.core.verdict import Verdict
 
 ROUNDING = 1e-9
 
 
-def check(evidence: Evidence) -> tuple[Verdict, ...]:
+def check(evidence: Labelled) -> tuple[Verdict, ...]:
     """A verdict per compressed artifact: the drop, in points, is within the tighter of recipe's and profile's limit."""
-    recipe, budgets = evidence.recipe.checks, evidence.hardware.budgets
-    limit = tighter(recipe.max_accuracy_drop_points, budgets.max_accuracy_drop_points)
+    budgets = evidence.hardware.budgets
+    limit = tighter(evidence.limits.max_accuracy_drop_points, budgets.max_accuracy_drop_points)
     return tuple(_verdict(evidence, one, limit) for one in evidence.of_role(Role.COMPRESSED))
 
 
-def _verdict(evidence: Evidence, one: Measured, limit: float) -> Verdict:
+def _verdict(evidence: Labelled, one: Measured, limit: float) -> Verdict:
     labels = evidence.labels["test"]
     dense = scores.correct(evidence.reference[Role.DENSE]["test"], labels)
     ours = scores.correct(one.outputs["test"], labels)

@@ -5,22 +5,22 @@ from __future__ import annotations
 from l0gm_edge.check.limits import tighter, value_status
 from l0gm_edge.core import scores
 from l0gm_edge.core.artifact import Role
-from l0gm_edge.core.evidence import Evidence, Measured
+from l0gm_edge.core.evidence import Labelled, Measured
 from l0gm_edge.core.verdict import Verdict
 
 
-def check(evidence: Evidence) -> tuple[Verdict, ...]:
+def check(evidence: Labelled) -> tuple[Verdict, ...]:
     """A verdict per compressed artifact.
 
     Its scaled ECE is at most the dense model's scaled ECE plus the recipe's allowance, and within the profile's limit.
     """
     dense = scores.score(evidence.reference[Role.DENSE], evidence.labels)
-    allowed = dense.ece_scaled + evidence.recipe.checks.max_ece_increase
+    allowed = dense.ece_scaled + evidence.limits.max_ece_increase
     limit = tighter(allowed, evidence.hardware.budgets.max_ece)
     return tuple(_verdict(evidence, one, dense, limit) for one in evidence.of_role(Role.COMPRESSED))
 
 
-def _verdict(evidence: Evidence, one: Measured, dense: scores.Scores, limit: float) -> Verdict:
+def _verdict(evidence: Labelled, one: Measured, dense: scores.Scores, limit: float) -> Verdict:
     found = scores.score(one.outputs, evidence.labels)
     return Verdict(
         check="ece",

@@ -12,7 +12,7 @@ from l0gm_edge.core.verdict import Status, Verdict
 def check(evidence: Evidence) -> tuple[Verdict, ...]:
     """Verdicts on the run: what was requested, unless that is a latency, and the recipe's limit on parameters if it
     has one."""
-    limit = evidence.recipe.checks.max_parameter_fraction
+    limit = evidence.limits.max_parameter_fraction
     goals = () if evidence.plan.target.asks_for_latency else (_realised(evidence.plan),)
     return goals if limit is None else (*goals, _parameter_fraction(evidence, limit))
 
