@@ -7,16 +7,22 @@ STAMP  := $(VENV)/.installed
 CORES  ?= 2
 SPREAD := -n $(CORES) --dist loadfile
 
-.PHONY: demo test test-long lint bench clean
+.PHONY: demo test test-long test-arm64 emulated-pi lint bench clean
 
 demo: $(STAMP)  ## the whole road on the digits: learns, cuts, compiles, measures, checks
 	$(BIN)/l0gm-edge run recipes/digits.yaml --hardware hardware/host-cpu.yaml --out runs/digits
 
 test: lint  ## everything that must hold
-	$(BIN)/pytest $(SPREAD) -m "not long"
+	$(BIN)/pytest $(SPREAD) -m "not long and not arm64"
 
 test-long: $(STAMP)  ## what takes minutes: runs killed at many moments, on the whole road
 	$(BIN)/pytest $(SPREAD) -m long
+
+test-arm64: $(STAMP)  ## the road to an emulated Raspberry Pi, over SSH; its root is built once, in ~/.cache/l0gm-edge
+	$(BIN)/pytest -m arm64
+
+emulated-pi: $(STAMP)  ## switch the emulated Raspberry Pi of hardware/emulated-pi.yaml on, until Ctrl-C
+	PYTHON=$(BIN)/python tools/emulated_pi/serve
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

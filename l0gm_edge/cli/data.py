@@ -42,9 +42,10 @@ def list_datasets(data_dir: str | None, as_json: bool) -> None:
         print_json({"folder": str(folder), "data": rows})
         return
     click.echo(f"data folder: {folder}")
+    width = max(map(len, known))
     for row in rows:
         state = "here" if row["present"] else "to fetch"
-        click.echo(f"{row['name']:10} {state:9} {row['summary']}")
+        click.echo(f"{row['name']:{width}} {state:8} {row['summary']}")
 
 
 @command.command("fetch")

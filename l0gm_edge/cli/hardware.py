@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group("hardware")
 def command() -> None:
-    """Hardware profiles, and what a model's widths cost on one."""
+    """Hardware profiles: list, show, make one, and what a model's widths cost on one."""
 
 
 @command.command("list")
@@ -49,6 +49,35 @@ def show(profile: str, as_json: bool) -> None:
         print_json(loaded)
     else:
         print_yaml(loaded)
+
+
+@command.command("probe")
+@click.option(
+    "--ssh", "login", metavar="[USER@]HOST", help="Ask the board at the other end of SSH.  [default: this machine]"
+)
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of its SSH server.  [default: 22]")
+@click.option("--python", help="The Python on the device that has its runtimes.")
+@click.option(
+    "--write", "file", type=click.Path(path_type=Path, dir_okay=False), help="Fill in, or make, this profile."
+)
+@json_option
+def probe(login: str | None, port: int | None, python: str | None, file: Path | None, as_json: bool) -> None:
+    """Ask a device what it is, and print its profile.
+
+    With --write the profile in FILE is filled in: what the device tells replaces what stood there, the rest stays as it
+    is, comments too. Without --ssh the device of FILE is asked, or this machine.
+    """
+    from l0gm_edge.pipeline import probing
+
+    user, _, host = (login or "").rpartition("@")
+    way = {"kind": "ssh" if login else None, "address": host, "user": user, "port": port, "python": python}
+    found = probing.probe({key: value for key, value in way.items() if value}, file)
+    if as_json:
+        print_json(found)
+    else:
+        print_yaml(found)
+        if file is not None:
+            click.echo(f"written to {file}", err=True)
 
 
 @command.command("tabulate")

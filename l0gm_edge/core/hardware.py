@@ -159,6 +159,7 @@ class HardwareProfile(Value):
     module: Fact[str] = Fact[str]()
     software: Fact[str] = Fact[str]()
     cpu_cores: Fact[int] = Fact[int]()
+    cpu_mhz: Fact[float] = Fact[float]()
     memory_gb: Fact[float] = Fact[float]()
     runtimes: Annotated[tuple[Runtime, ...], Field(min_length=1)]
     channel_multiple: ChannelMultiple = ChannelMultiple()

@@ -81,17 +81,25 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 (a safe loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise RecipeError(f"not valid YAML: {error.problem}", where=place) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return parsed(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
         raise RecipeError(f"not valid YAML: {error}", where=str(path)) from error
     except OSError as error:
         raise RecipeError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def parsed(text: str, where: str) -> dict[str, Any]:
+    """The mapping that a YAML text holds. Raises RecipeError when it holds none, or a key twice."""
+    try:
+        document = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 (a safe loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
+        raise RecipeError(f"not valid YAML: {error.problem}", where=place) from error
+    except yaml.YAMLError as error:
+        raise RecipeError(f"not valid YAML: {error}", where=where) from error
     if not isinstance(document, dict):
-        raise RecipeError("the file holds no mapping", where=str(path), allowed="keys and values at the top level")
+        raise RecipeError("the file holds no mapping", where=where, allowed="keys and values at the top level")
     return document
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 
 from l0gm_edge.core.errors import DataError
 from l0gm_edge.data import Original
-from l0gm_edge.data._prepared import Arrays
+from l0gm_edge.data._image import Bytes
+from l0gm_edge.data._prepared import Arrays, PreparedFile
+from l0gm_edge.data._splits import Rows, stratified
 
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist"
 FILES = {
@@ -24,6 +27,33 @@ FILES = {
 ORIGINALS = tuple(Original(url=f"{MIRROR}/{file}", file=file, sha256=sha256) for file, sha256 in FILES.values())
 UNSIGNED_BYTES = 8
 """The idx format's code for its type of value."""
+LEARNING = ("train", "validation", "calibration")
+
+
+def prepared(dataset: str) -> PreparedFile:
+    """The prepared form, which several data sets share."""
+    return PreparedFile(
+        dataset=dataset,
+        file="mnist.npz",
+        sha256="8fc8fc4f0343f34ece1fcfdfb65f0801fac48030ce7c70e62bbb62f64ee2e65b",
+    )
+
+
+def pools(written: Arrays, sizes: Mapping[str, int], seed: int) -> Mapping[str, Rows]:
+    """Images for each split, `sizes[split]` of them, stratified by digit: those of test from MNIST's test part."""
+    train = stratified(written["y_train"], [sizes[name] for name in LEARNING], seed)
+    return {**dict(zip(LEARNING, train, strict=True)), "test": stratified(written["y_test"], [sizes["test"]], seed)[0]}
+
+
+def part(split: str) -> str:
+    """Which of MNIST's two parts a split is taken from, as its arrays end."""
+    return "test" if split == "test" else "train"
+
+
+def half_size(images: Bytes) -> NDArray[np.float32]:
+    """Images (n, 28, 28) at half the size, each pixel the mean of four: (n, 14, 14), from 0 to 1."""
+    fours = images.reshape(len(images), 14, 2, 14, 2).sum(axis=(2, 4), dtype=np.uint16)
+    return np.asarray(fours / np.float32(4 * 255), np.float32)
 
 
 def arrays(folder: Path) -> Arrays:

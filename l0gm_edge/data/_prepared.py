@@ -23,6 +23,7 @@ from l0gm_edge.core.errors import DataError, IntegrityError
 from l0gm_edge.core.value import Value
 
 Arrays = Mapping[str, NDArray[Any]]
+PACKED = ".gz"
 CHOOSE_FOLDER = "free some space, or choose another folder with --data-dir or L0GM_EDGE_DATA"
 
 
@@ -44,17 +45,18 @@ def read_arrays(prepared: PreparedFile, folder: Path) -> Arrays:
         with np.load(content, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, AttributeError, RuntimeError) as error:
-        raise _damaged(prepared, folder, f"cannot be unpacked: {error}") from error
+        raise damaged(prepared, folder, f"cannot be unpacked: {error}") from error
     _require(prepared, folder, arrays_sha256(arrays))
     return arrays
 
 
 def read_text(prepared: PreparedFile, folder: Path) -> str:
-    """The UTF-8 text of a prepared .gz. Raises as `read_arrays` does."""
+    """The UTF-8 text of a prepared file, unpacked where it is a .gz. Raises as `read_arrays` does."""
+    content = _read(prepared, folder)
     try:
-        content = gzip.decompress(_read(prepared, folder))
+        content = gzip.decompress(content) if prepared.file.endswith(PACKED) else content
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise _damaged(prepared, folder, f"cannot be unpacked: {error}") from error
+        raise damaged(prepared, folder, f"cannot be unpacked: {error}") from error
     _require(prepared, folder, hashlib.sha256(content).hexdigest())
     return content.decode()
 
@@ -68,9 +70,13 @@ def write_arrays(prepared: PreparedFile, folder: Path, arrays: Arrays) -> None:
 
 
 def write_text(prepared: PreparedFile, folder: Path, text: str) -> None:
-    """Write a prepared .gz, atomically. Raises IntegrityError, with nothing written, for another text."""
+    """Write a prepared text, packed where it is a .gz, atomically.
+
+    Raises IntegrityError, with nothing written, for another text.
+    """
     _require(prepared, folder, hashlib.sha256(text.encode()).hexdigest())
-    _write(prepared, folder, gzip.compress(text.encode(), mtime=0))
+    content = text.encode()
+    _write(prepared, folder, gzip.compress(content, mtime=0) if prepared.file.endswith(PACKED) else content)
 
 
 def arrays_sha256(arrays: Arrays) -> str:
@@ -87,11 +93,7 @@ def _read(prepared: PreparedFile, folder: Path) -> bytes:
     try:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise DataError(
-            f"the data set '{prepared.dataset}' needs {prepared.file}, which is not in the data folder",
-            where=str(folder),
-            todo=f"l0gm-edge data fetch {prepared.dataset}, or name the folder that has it: --data-dir, L0GM_EDGE_DATA",
-        ) from error
+        raise missing(prepared, folder) from error
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
 
@@ -104,10 +106,20 @@ def _write(prepared: PreparedFile, folder: Path, content: bytes) -> None:
 def _require(prepared: PreparedFile, folder: Path, found: str) -> None:
     if found != prepared.sha256:
         reason = f"its content has sha256 {found[:16]}…, not {prepared.sha256[:16]}…"
-        raise _damaged(prepared, folder, reason)
+        raise damaged(prepared, folder, reason)
 
 
-def _damaged(prepared: PreparedFile, folder: Path, reason: str) -> IntegrityError:
+def missing(prepared: PreparedFile, folder: Path) -> DataError:
+    """That a prepared file is not there, and what to do."""
+    return DataError(
+        f"the data set '{prepared.dataset}' needs {prepared.file}, which is not in the data folder",
+        where=str(folder),
+        todo=f"l0gm-edge data fetch {prepared.dataset}, or name the folder that has it: --data-dir, L0GM_EDGE_DATA",
+    )
+
+
+def damaged(prepared: PreparedFile, folder: Path, reason: str) -> IntegrityError:
+    """That a prepared file does not hold what it should, and what to do."""
     return IntegrityError(
         f"{prepared.file} does not hold the data set '{prepared.dataset}': {reason}",
         where=str(folder / prepared.file),

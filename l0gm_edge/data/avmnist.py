@@ -35,15 +35,11 @@ from l0gm_edge.data import _fsdd as fsdd
 from l0gm_edge.data import _mnist as mnist
 from l0gm_edge.data._image import principal, rebuild
 from l0gm_edge.data._prepared import Arrays, PreparedFile, read_arrays, write_arrays
-from l0gm_edge.data._splits import Rows, shuffled, stratified
+from l0gm_edge.data._splits import Rows, shuffled
 
 SUMMARY = "written and spoken digits, both degraded; 10 classes, 17 512 pairs; one speaker kept for test"
 ORIGINALS: tuple[Original, ...] = (*mnist.ORIGINALS, fsdd.ORIGINAL)
-MNIST = PreparedFile(
-    dataset="avmnist",
-    file="mnist.npz",
-    sha256="8fc8fc4f0343f34ece1fcfdfb65f0801fac48030ce7c70e62bbb62f64ee2e65b",
-)
+MNIST = mnist.prepared("avmnist")
 FSDD = PreparedFile(
     dataset="avmnist",
     file="fsdd.npz",
@@ -86,7 +82,7 @@ def load(folder: Path) -> Dataset:
     """
     written, spoken = read_arrays(MNIST, folder), read_arrays(FSDD, folder)
     pairs = pair(written["y_train"], written["y_test"], spoken)
-    images = {name: written["x_test" if name == "test" else "x_train"][pairs[name].images] for name in SPLITS}
+    images = {name: written[f"x_{mnist.part(name)}"][pairs[name].images] for name in SPLITS}
     sounds = {name: _spectrograms(spoken, pairs[name].clips, seed=SEED + at) for at, name in enumerate(SPLITS)}
     components = principal(images["train"], IMAGE_COMPONENTS)
     centre, spread = sounds["train"].mean(dtype=np.float64), sounds["train"].std(dtype=np.float64)
@@ -109,9 +105,7 @@ def pair(train_digits: NDArray[Any], test_digits: NDArray[Any], spoken: Arrays) 
 
     The images of a digit take its clips in turn, in shuffled order, so each clip serves equally often.
     """
-    learning = [name for name in SPLITS if name != "test"]
-    images = dict(zip(learning, stratified(train_digits, [SIZES[name] for name in learning], SEED), strict=True))
-    images["test"] = stratified(test_digits, [SIZES["test"]], SEED)[0]
+    images = mnist.pools({"y_train": train_digits, "y_test": test_digits}, SIZES, SEED)
     held_out = spoken["speaker_names"][spoken["speaker"]] == TEST_SPEAKER
     pairs = {}
     for at, name in enumerate(SPLITS):

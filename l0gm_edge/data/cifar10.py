@@ -73,8 +73,8 @@ def load(folder: Path) -> Dataset:
     labels = held["y_train"].astype(np.int64)
     rows = dict(zip(SIZES, stratified(labels, list(SIZES.values()), SEED), strict=True))
     centre, spread = statistics(held["x_train"][rows["train"]])
-    known = Split({"image": _standard(held["x_train"], centre, spread)}, labels)
-    test = Split({"image": _standard(held["x_test"], centre, spread)}, held["y_test"].astype(np.int64))
+    known = Split({"image": standard(held["x_train"], centre, spread)}, labels)
+    test = Split({"image": standard(held["x_test"], centre, spread)}, held["y_test"].astype(np.int64))
     splits = {name: known.take(rows[name]) for name in rows}
     return Dataset("cifar10", {"image": (3, SIDE, SIDE)}, CLASSES, **splits, test=test)
 
@@ -144,5 +144,6 @@ def _decode(content: bytes, entry: str) -> Pictures:
         return np.asarray(opened, np.uint8)
 
 
-def _standard(pictures: Pictures, centre: Array, spread: Array) -> Array:
+def standard(pictures: Pictures, centre: Array, spread: Array) -> Array:
+    """Pictures (n, h, w, 3) less `centre`, over `spread`, channels first: (n, 3, h, w)."""
     return np.ascontiguousarray(((pictures - centre) / spread).transpose(0, 3, 1, 2))

@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from l0gm_edge.core.dataset import Dataset, Split
+from l0gm_edge.core.dataset import Dataset, Labels, Split, Tokens
 from l0gm_edge.core.errors import DataError
 from l0gm_edge.data import Original
 from l0gm_edge.data._prepared import PreparedFile, read_text, write_text
-from l0gm_edge.data._splits import stratified
+from l0gm_edge.data._splits import Rows, stratified
 from l0gm_edge.data._tokens import Reading, tokens
 
 SUMMARY = "lines of dialogue as token ids; 7 emotions, uneven, 13 708 rows"
@@ -54,6 +54,8 @@ COLUMNS = {
 # The original holds Windows-1252 quotes and dashes under the numbers of control characters.
 WINDOWS = {code: bytes([code]).decode("cp1252", "ignore") for code in range(0x80, 0xA0)}
 
+Lines = Sequence[Mapping[str, str]]
+
 
 def prepare(originals: Path, prepared: Path) -> None:
     """Turn the three original tables into one gzipped CSV file.
@@ -69,23 +71,35 @@ def load(folder: Path) -> Dataset:
     Raises DataError when the file is missing, IntegrityError when it is damaged, MissingExtra without the package
     tokenizers.
     """
-    rows = list(csv.DictReader(io.StringIO(read_text(LINES, folder), newline="")))
-    labels = np.array([CLASSES.index(row["emotion"]) for row in rows], np.int64)
-    splits = {split: np.flatnonzero([row["split"] == split for row in rows]) for split in FILES}
-    known = splits["train"]
+    spoken = lines(LINES, folder)
+    texts = [line["text"] for line in spoken]
+    training = [texts[row] for row in parts(spoken)["train"]]
+    return dataset("meld", {"text": tokens(texts, training, READING)}, spoken)
+
+
+def lines(prepared: PreparedFile, folder: Path) -> Lines:
+    """The rows of the prepared form, by column. Raises as `read_text` does."""
+    return list(csv.DictReader(io.StringIO(read_text(prepared, folder), newline="")))
+
+
+def parts(spoken: Lines) -> Mapping[str, Rows]:
+    """The rows of each split."""
+    official = {split: np.flatnonzero([line["split"] == split for line in spoken]) for split in FILES}
+    known = official["train"]
     sizes = [CALIBRATION_ROWS, len(known) - CALIBRATION_ROWS]
-    calibration, train = (known[part] for part in stratified(labels[known], sizes, SEED))
-    texts = [row["text"] for row in rows]
-    everything = Split({"text": tokens(texts, [texts[row] for row in train], READING)}, labels)
-    return Dataset(
-        "meld",
-        {"text": (READING.length,)},
-        CLASSES,
-        train=everything.take(train),
-        validation=everything.take(splits["dev"]),
-        calibration=everything.take(calibration),
-        test=everything.take(splits["test"]),
-    )
+    calibration, train = (known[part] for part in stratified(_labels(spoken)[known], sizes, SEED))
+    return {"train": train, "validation": official["dev"], "calibration": calibration, "test": official["test"]}
+
+
+def dataset(name: str, inputs: Mapping[str, Tokens], spoken: Lines) -> Dataset:
+    """The data set of these inputs, one row a line."""
+    everything = Split(inputs, _labels(spoken))
+    shapes = {modality: values.shape[1:] for modality, values in inputs.items()}
+    return Dataset(name, shapes, CLASSES, **{split: everything.take(rows) for split, rows in parts(spoken).items()})
+
+
+def _labels(spoken: Lines) -> Labels:
+    return np.array([CLASSES.index(line["emotion"]) for line in spoken], np.int64)
 
 
 def table(originals: Path) -> str:

@@ -13,9 +13,11 @@ KEPT_DAYS = 30
 KEPT_KILOBYTES = 2 * 1024 * 1024
 NEEDED = "setsid flock timeout sha256sum"
 
-# A connection begins: ID. Folders whose owner never came back go after a day; no command lives that long.
+# A connection begins: ID. It tells the login folder. Folders whose owner never came back go after a day; no command
+# lives that long.
 OPEN = f"""
 umask 077
+pwd
 for tool in {NEEDED}; do
   command -v $tool >/dev/null || {{ echo "there is no $tool (one of {NEEDED})" >&2; exit 1; }}
 done

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import Transport
@@ -34,6 +34,7 @@ class SshDevice:
     def __init__(self, transport: Transport, loop: EventLoop) -> None:
         self._link, self._loop, self._python = Link(transport), loop, transport.python or PYTHON
         self._id, self._runs = secrets.token_hex(8), 0
+        self._login = PurePosixPath()
 
     def open(self) -> None:
         """Connect and make the work folder. Raises DeviceFailed, and RecipeError for a way that leads nowhere."""
@@ -74,8 +75,9 @@ class SshDevice:
             return CommandResult(outcome=Outcome.TRANSPORT_LOST, status=None, stdout="", stderr=error.what)
 
     def python(self) -> str:
-        """The profile's Python, or the device's `python3`."""
-        return self._python
+        """The profile's Python, a path of the login folder being made whole, or the device's `python3`."""
+        path = self._python.removeprefix("~/")
+        return str(self._login / path) if "/" in self._python else path
 
     def close(self) -> None:
         """End what still runs there, remove the work folder, and hang up."""
@@ -91,6 +93,7 @@ class SshDevice:
         said = await self._link.shell(scripts.OPEN, self._id)
         if said.status:
             raise DeviceFailed(f"cannot make a work folder: {said.last_line()}", where=self._link.where)
+        self._login = PurePosixPath(said.stdout.decode(errors="replace").strip())
 
     async def _put(self, local: Path, sha256: str, path: str) -> None:
         """Link what the device holds, else send it; either way the device says what it now has there."""

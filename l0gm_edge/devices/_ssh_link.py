@@ -174,10 +174,10 @@ class Link:
                 where=self.where,
                 todo="name key files in transport.key_files, or load a key into the agent (ssh-add)",
             ) from error
-        except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, FileNotFoundError) as error:
+        except (ValueError, asyncssh.KeyEncryptionError, FileNotFoundError) as error:
             raise RecipeError(
-                f"a key file cannot be used: {error}",
-                where=", ".join(transport.key_files),
+                f"a key file or known_hosts cannot be used: {plain(str(error))}",
+                where=", ".join([*transport.key_files, transport.known_hosts]),
                 todo="a key with a passphrase goes into the agent (ssh-add), and key_files stays empty",
             ) from error
         finally:

@@ -27,7 +27,7 @@ def connect(profile: HardwareProfile) -> Iterator[LocalDevice]:
     except OSError as error:
         raise DeviceFailed(f"cannot make a work folder: {error}", where=tempfile.gettempdir()) from error
     try:
-        yield LocalDevice(folder, profile.transport.python or sys.executable)
+        yield LocalDevice(folder, _program(profile.transport.python or sys.executable))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -78,6 +78,11 @@ class LocalDevice:
     def python(self) -> str:
         """The profile's Python, or that which runs this program."""
         return self._python
+
+
+def _program(written: str) -> str:
+    """A program's path made whole, since it is run in another folder; a bare name is looked up as ever."""
+    return str(Path(written).expanduser().absolute()) if "/" in written else written
 
 
 def _copy(source: Path, target: Path) -> None:

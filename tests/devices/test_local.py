@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from l0gm_edge.core import load
 from l0gm_edge.core.errors import DeviceFailed
-from l0gm_edge.core.hardware import HardwareProfile
+from l0gm_edge.core.hardware import HardwareProfile, Transport
 from l0gm_edge.devices import local
 
 
@@ -56,6 +57,17 @@ def test_no_room_for_a_work_folder_is_a_device_failure(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "absent"))
     with pytest.raises(DeviceFailed, match="cannot make a work folder"), local.connect(hardware):
         pass
+
+
+def test_a_python_of_the_folder_one_is_in_is_found(
+    hardware: HardwareProfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path)
+    there = hardware.model_copy(update={"transport": Transport(python="bin/python")})
+    with local.connect(there) as device:
+        assert device.run([device.python(), "-c", "print('found')"], 60).stdout == "found\n"
 
 
 def test_a_timeout_ends_the_children_too(hardware: HardwareProfile) -> None:

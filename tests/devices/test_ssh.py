@@ -85,6 +85,16 @@ def meanwhile(home: Path, act: Callable[[], object]) -> threading.Thread:
     return thread
 
 
+@pytest.mark.parametrize("written", ["tools/python", "~/tools/python"])
+def test_a_python_of_the_login_folder_is_found(server: Sshd, hardware: HardwareProfile, written: str) -> None:
+    (server.home / "tools").mkdir(exist_ok=True)
+    (server.home / "tools" / "python").write_text("#!/bin/sh\necho found\n")
+    (server.home / "tools" / "python").chmod(0o755)
+    with ssh.connect(server.profile(hardware, python=written)) as device:
+        assert device.run([device.python()], 60).stdout == "found\n"
+    subprocess.run(["rm", "-rf", str(server.home / "tools")], check=True)
+
+
 def test_what_the_device_holds_is_not_sent_again(server: Sshd, board: HardwareProfile, file: Path) -> None:
     blob = server.home / ROOT / "blobs" / hashlib.sha256(CONTENT).hexdigest()
     with ssh.connect(board) as device:

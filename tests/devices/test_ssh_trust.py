@@ -47,6 +47,10 @@ def test_a_key_that_cannot_be_read_is_named(server: Sshd, hardware: HardwareProf
     subprocess.run(command, check=True)
     assert "passphrase" in refusal(server, hardware, RecipeError, key_files=(str(locked),))
     assert "absent" in refusal(server, hardware, RecipeError, key_files=(str(tmp_path / "absent"),))
+    for name in ("key_files", "known_hosts"):
+        (tmp_path / name).write_bytes(b"\x00\xff no key at all\n")
+        value = str(tmp_path / name)
+        assert name in refusal(server, hardware, RecipeError, **{name: (value,) if name == "key_files" else value})
 
 
 def test_nobody_there_is_a_device_failure(server: Sshd, hardware: HardwareProfile) -> None:
