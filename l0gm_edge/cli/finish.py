@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from l0gm_edge.cli._stage import stage_command
 
-command = stage_command("finish", "Race settings for what ships on ONNX Runtime; make and try its other forms.")
+command = stage_command("finish", "Race settings, and make other forms, for ONNX Runtime.")
