@@ -32,7 +32,7 @@ import schemes
 from result import Bar, at_least, at_most, write
 from rich.console import Console
 from schemes import Made, Row, Setting, sqnr_db
-from trained_nets import CACHE, NETWORKS, evenly
+from trained_nets import CACHE, evenly
 
 from l0gm_edge import devices
 from l0gm_edge.check.choose import TIE
@@ -162,7 +162,9 @@ def file_rows(files: Sequence[File], runtime: str, test: Split, setting: Setting
         job.put_programs(device)
         inputs = tasks.put_sets(device, {"test": dict(test.inputs)})
         placed = {
-            file.path: tasks.put_model(device, f"{number}", runtime, hardware.threads, file.path)
+            file.path: tasks.put_model(
+                device, f"{number}", runtime, hardware.threads, file.path, hardware.opening(runtime)
+            )
             for number, file in enumerate(files)
             if file.path
         }
@@ -171,6 +173,8 @@ def file_rows(files: Sequence[File], runtime: str, test: Split, setting: Setting
             try:
                 answers[path] = answered(device, model, inputs, len(test), scratch)
             except DeviceFailed as error:
+                if path in (files[0].path, files[1].path):
+                    raise
                 notes[path] = f"does not run: {error.what}"
         sound = {path: model for path, model in placed.items() if path in answers}
         rotated = tasks.put_sets(device, {"samples": tasks.samples(dict(test.inputs))})
@@ -240,6 +244,5 @@ if __name__ == "__main__":
         quick = schemes.quick(folder)
         alone = [peer for peer in PEERS if peer.runtime == "onnxruntime" and peer.environment is None]
         sys.exit(main(quick, replace(quick, out=folder / "schemes"), alone))
-    networks = {short: NETWORKS[short] for short in asked}
-    everything = replace(schemes.full(folder), networks=networks)
+    everything = schemes.full(folder, asked)
     sys.exit(main(everything, replace(everything, out=Path("runs/schemes")), PEERS))

@@ -7,26 +7,29 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from l0gm_edge.backends import ModelFacts, Samples, _calibration_file, _child
-from l0gm_edge.core import environment, store
-from l0gm_edge.core.engine import Answer, EngineDescription, EngineSettings
+from l0gm_edge.core import arrays, environment, store
+from l0gm_edge.core.engine import IMPLICIT, Answer, EngineDescription, EngineSettings
 from l0gm_edge.core.errors import ExportFailed, RefusedInput
 from l0gm_edge.core.recipe import Quantize
 
 EXTRA = "onnx"
 SUFFIX = ".trt.onnx"
-ALSO_RUNS = ()
+ALSO_RUNS = (".engine",)
 PACKAGES = ("tensorrt",)
 SCHEMES = {
     "fp32": "32-bit floats throughout",
     "fp16": "16-bit floats by casts in the file; routers and values too large for it stay 32-bit",
     "static_int8": "8-bit convolutions and linear layers, symmetric, in explicit pairs; the rest 32-bit floats",
     "int8_fp16": "8-bit convolutions and linear layers, symmetric, in explicit pairs; the rest 16-bit floats",
+    IMPLICIT: "8 or 16 bits as TensorRT 10's own calibrator and builder choose on the device; not on 11",
 }
-RANGED = frozenset({"fp16", "static_int8", "int8_fp16"})  # fp16 looks at ranges for what would overflow
+RANGED = frozenset({"fp16", "static_int8", "int8_fp16", IMPLICIT})  # fp16 looks at ranges for what would overflow
 OLDEST_OPSET = {"static_int8": 13, "int8_fp16": 19}
 """From where on ONNX has scales a channel, and scales in fp16."""
 DESCRIPTION = ".json"
 """Takes the place of `.onnx` in the name of the description that is shipped beside the file."""
+CALIBRATION = ".npz"
+"""The same for the rows that TensorRT 10 calibrates with."""
 
 
 def require_installed() -> None:
@@ -40,7 +43,7 @@ def convert(program: Path, output: Path) -> None:
     Raises MissingExtra, or ExportFailed also where the lint or a front end that is installed refuses the file.
     """
     convert_all({program: output})
-    _ship(output, "fp32")
+    ship(output, "fp32", EngineSettings())
 
 
 def convert_all(files: Mapping[Path, Path]) -> None:
@@ -58,6 +61,11 @@ def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize
     _require("quantization for TensorRT")
     _calibration_file.require_fit(calibration, inspect(source))
     _require_opset(source, scheme)
+    if scheme == IMPLICIT:  # the device quantizes: it gets the floats, and the rows
+        store.write_bytes(output, source.read_bytes())
+        arrays.write(output.with_suffix(CALIBRATION), calibration)
+        ship(output, scheme, EngineSettings())
+        return
     with TemporaryDirectory(prefix="l0gm-edge-") as folder:
         samples = Path(folder) / "calibration.npz"
         _calibration_file.write(samples, calibration, settings)
@@ -69,7 +77,7 @@ def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize
             output,
             purpose=f"quantization to {scheme} for TensorRT",
         )
-    _ship(output, scheme)
+    ship(output, scheme, EngineSettings())
 
 
 def inspect(model: Path) -> ModelFacts:
@@ -96,21 +104,37 @@ def describe(model: Path, scheme: str, settings: EngineSettings) -> EngineDescri
 
     Raises MissingExtra, or RefusedInput where the settings do not fit the file.
     """
+    from l0gm_edge.backends import _tensorrt_describe  # imports onnx
+
+    description = described(model, scheme, settings)
+    return description.model_copy(update={"front_end": _tensorrt_describe.ask_front_end(model, description)})
+
+
+def described(model: Path, scheme: str, settings: EngineSettings) -> EngineDescription:
+    """As `describe`, with no front end asked. Raises as it does."""
     environment.require("onnx", EXTRA, "reading an .onnx file")
     from l0gm_edge.backends import _tensorrt_describe  # imports onnx
 
     description = _tensorrt_describe.describe(model, scheme, settings)
-    return description.model_copy(update={"front_end": _tensorrt_describe.ask_front_end(model, description)})
+    if scheme != IMPLICIT:
+        return description
+    rows = store.file_sha256(model.with_suffix(CALIBRATION))
+    wishes = dict.fromkeys(description.precisions, "int8")
+    return description.model_copy(update={"precisions": wishes, "calibration_sha256": rows})
 
 
-def _ship(output: Path, scheme: str) -> None:
-    """Write the description of a file that TensorRT should take; leave nothing of one that it will not."""
+def ship(output: Path, scheme: str, settings: EngineSettings) -> None:
+    """Write the description of a file that TensorRT should take; leave nothing of one that it will not.
+
+    Raises ExportFailed where the lint or a front end refuses it, and as `describe` does.
+    """
     found = problems(output)
-    description = describe(output, scheme, EngineSettings())
+    description = describe(output, scheme, settings)
     if not found and description.front_end.answer is not Answer.REFUSED:
         store.write_value(output.with_suffix(DESCRIPTION), description)
         return
     output.unlink()
+    output.with_suffix(CALIBRATION).unlink(missing_ok=True)
     raise ExportFailed(
         "TensorRT does not take this model:\n" + "\n".join(found or (description.front_end.reason,)),
         where=output.name,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from l0gm_edge.backends import tensorrt
-from l0gm_edge.core.engine import Answer, EngineDescription, EngineSettings, FrontEnd, trtexec_options
+from l0gm_edge.core.engine import Answer, EngineDescription, EngineSettings, FrontEnd
 from l0gm_edge.core.engine_layers import precision_verdict, read_layers
 from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.value import Value
 from l0gm_edge.core.verdict import Status, Verdict
+from l0gm_edge.ondevice import tensorrt_build, trtexec
 
 _STATUS = {Answer.BUILT: Status.PASS, Answer.REFUSED: Status.FAIL, Answer.NOT_VERIFIED: Status.INCONCLUSIVE}
 
@@ -28,15 +29,26 @@ def judge(model: Path, settings: EngineSettings, layers: Path | None, version: s
     `version` is that of the trtexec whose options are asked for. Raises MissingExtra, or RefusedInput also where the
     settings do not allow that version.
     """
-    if version is not None and not settings.allows(version):
-        raise RefusedInput(f"TensorRT {version} may not build this", allowed=settings.range)
+    if version is not None:
+        _require_allowed(settings, version)
     description = tensorrt.describe(model, "as it is", settings)
     verdicts = [_lint(tensorrt.problems(model), description), _front_end(description.front_end, description)]
     if layers is not None:
         verdicts.append(precision_verdict(description.precisions, read_layers(_text(layers)), description.model))
     stem = model.name.removesuffix(".onnx")
-    options = trtexec_options(description, version, f"{stem}.engine", f"{stem}.cache") if version else ()
-    return EngineJudgement(description=description, verdicts=tuple(verdicts), trtexec=options)
+    files = f"{stem}.engine", f"{stem}.cache"
+    options = trtexec.build_options(description.model, settings.model_dump(), version, *files) if version else []
+    return EngineJudgement(description=description, verdicts=tuple(verdicts), trtexec=tuple(options))
+
+
+def _require_allowed(settings: EngineSettings, version: str) -> None:
+    try:
+        refused = tensorrt_build.why_not(settings.model_dump(), version)
+    except ValueError as error:
+        refused = str(error)
+    if refused:
+        what, _, allowed = refused.partition("; allowed: ")
+        raise RefusedInput(what, allowed=allowed)
 
 
 def _lint(problems: tuple[str, ...], description: EngineDescription) -> Verdict:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.measure.layers import OperatorTimes, shares
 from l0gm_edge.measure.single import ModelProfile, Percentile
 
@@ -24,10 +25,19 @@ def show(found: ModelProfile, console: Console | None = None) -> None:
         f" · {escape(found.hardware)} ({escape(found.before.machine.get('processor', 'unknown processor'))})"
     )
     console.print(_figures(found))
+    if found.engine:
+        _show_engine(found.engine, console)
     if found.operators:
         _show_operators(found.operators, console)
     for warning in found.warnings:
         console.print(f"[yellow]careful:[/] {escape(warning)}")
+
+
+def _show_engine(engine: EngineRun, console: Console) -> None:
+    origin = "brought" if engine.key is None else f"for compute capability {engine.key.compute_capability}"
+    built = "" if engine.build_seconds is None else f", built in {engine.build_seconds:.1f} s"
+    console.print(f"engine      {_bytes(engine.size_bytes)}, {origin}{built}")
+    console.print(f"timed by    {escape(engine.timing)}")
 
 
 def _figures(found: ModelProfile) -> Table:

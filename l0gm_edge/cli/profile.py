@@ -9,7 +9,7 @@ import click
 from l0gm_edge.cli._output import json_option, listener, print_json
 
 
-@click.command("profile", short_help="Time any .onnx, .ort or .tflite file on a device.")
+@click.command("profile", short_help="Time any .onnx, .ort, .tflite or .engine file on a device.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--hardware", "profile", required=True, help="Hardware profile: a shipped name or a path.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of one inference (default: the profile's).")
@@ -22,7 +22,10 @@ from l0gm_edge.cli._output import json_option, listener, print_json
 def command(
     model: Path, profile: str, threads: int | None, processes: int, runs: int, layers: bool, as_json: bool
 ) -> None:
-    """Time MODEL with random inputs of its declared shapes (free axes as 1), in fresh processes without torch."""
+    """Time MODEL with random inputs of its declared shapes (free axes as 1), in fresh processes without torch.
+
+    A .trt.onnx file's engine is built on the device first, unless it is kept there.
+    """
     from l0gm_edge import devices
     from l0gm_edge.core import load
     from l0gm_edge.core.recipe import Measure

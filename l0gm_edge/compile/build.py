@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from l0gm_edge import backends
-from l0gm_edge.backends import Samples
+from l0gm_edge.backends import Samples, tensorrt
 from l0gm_edge.core import arrays, environment, plugins, store
 from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.errors import RecipeError
@@ -36,6 +36,7 @@ def build(
         backend = backends.plugin(runtime.name)
         plain = folder / f"{_name(role, runtime, FLOAT)}{backend.SUFFIX}"
         backend.convert(program, plain)
+        _settle(plain, runtime, FLOAT)
         made.append(_artifact(plain, role, runtime, FLOAT, program, recipe_sha256))
         made.extend(
             quantized(plain, role, runtime, scheme, calibration, settings, recipe_sha256)
@@ -57,6 +58,7 @@ def quantized(
     backend = backends.plugin(runtime.name)
     output = plain.with_name(f"{_name(role, runtime, scheme)}{backend.SUFFIX}")
     backend.quantize(plain, scheme, calibration, settings, output)
+    _settle(output, runtime, scheme)
     digest = arrays.sha256(calibration) if scheme in backend.RANGED else None
     return _artifact(output, role, runtime, scheme, plain, recipe_sha256, digest)
 
@@ -78,6 +80,12 @@ def require_schemes(profile: HardwareProfile) -> None:
 def schemes(runtime: Runtime) -> tuple[str, ...]:
     """The schemes of a runtime that an fp32 file is quantized to."""
     return tuple(dict.fromkeys(scheme for scheme in runtime.schemes if scheme != FLOAT))
+
+
+def _settle(path: Path, runtime: Runtime, scheme: str) -> None:
+    """Where the profile says how engines are built, the file is described so."""
+    if runtime.engine is not None:
+        tensorrt.ship(path, scheme, runtime.engine)
 
 
 def _name(role: Role, runtime: Runtime, scheme: str) -> str:

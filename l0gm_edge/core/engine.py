@@ -1,21 +1,24 @@
-"""TensorRT engines: what a device is told to build from, what a front end said of it, the key one is kept under."""
+"""TensorRT engines: what a device is told to build from, what a front end said of it, what the device made of it."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
-from l0gm_edge.core import store
 from l0gm_edge.core.artifact import TensorSpec
-from l0gm_edge.core.errors import RefusedInput
+from l0gm_edge.core.told import PlainText, Told
 from l0gm_edge.core.value import Value
+from l0gm_edge.ondevice.tensorrt_build import FIRST_WITHOUT_CALIBRATOR, LAST_WITH_DLA, numbers
 
 Version = Annotated[str, Field(pattern=r"^\d+(\.\d+){0,3}$")]
 Axes = tuple[PositiveInt, ...]
 OptionName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
-LAST_WITH_DLA = "10.7"
+Tool = Literal["tensorrt", "trtexec", "tensorrt_rtx_bindings"]
+TENSORRT = "tensorrt"
+IMPLICIT = "implicit_int8"
+"""The scheme in which TensorRT 10 itself quantizes, with the rows that it is sent."""
 # Options that other keys own, and those by which TensorRT 10 would choose precision itself; TensorRT 11 lacks them.
 _OWNED = frozenset(
     {
@@ -44,7 +47,8 @@ class Shapes(Value):
 class EngineSettings(Value):
     """How a device builds: shapes of inputs with free axes, memory, effort, DLA, cache, further trtexec options.
 
-    `oldest` and `before` bound the TensorRT versions that may build; DLA is on no version after 10.7.
+    `oldest` and `before` bound the TensorRT versions that may build; DLA is on no version after 10.7. `builder` is what
+    builds and runs, by default Python's tensorrt, or else trtexec; TensorRT-RTX only where it is asked for.
     """
 
     shapes: dict[str, Shapes] = Field(default_factory=dict)
@@ -53,6 +57,7 @@ class EngineSettings(Value):
     dla_core: NonNegativeInt | None = None
     timing_cache: bool = True
     trtexec: dict[OptionName, str | None] = Field(default_factory=dict)
+    builder: Tool | None = None
     oldest: Version = "10.3"
     before: Version = "12"
 
@@ -60,8 +65,8 @@ class EngineSettings(Value):
     def _possible(self) -> Self:
         if numbers(self.oldest) >= numbers(self.before):
             raise ValueError(f"no TensorRT is at least {self.oldest} and before {self.before}")
-        if self.dla_core is not None and numbers(self.oldest)[:2] > numbers(LAST_WITH_DLA):
-            raise ValueError(f"no TensorRT after {LAST_WITH_DLA} has DLA, and oldest is {self.oldest}")
+        if self.dla_core is not None and numbers(self.oldest)[:2] > LAST_WITH_DLA:
+            raise ValueError(f"no TensorRT after 10.7 has DLA, and oldest is {self.oldest}")
         if owned := sorted(self.trtexec.keys() & _OWNED):
             raise ValueError(f"trtexec.{owned[0]} is set from other keys")
         if chosen := sorted(self.trtexec.keys() & _PRECISION):
@@ -69,16 +74,9 @@ class EngineSettings(Value):
         return self
 
     @property
-    def range(self) -> str:
-        """The versions that may build, in words."""
-        with_dla = "" if self.dla_core is None else f", with DLA no later than {LAST_WITH_DLA}"
-        return f"{self.oldest} and later, before {self.before}{with_dla}"
-
-    def allows(self, version: str) -> bool:
-        """Whether a TensorRT of this version may build. Raises RefusedInput for what is no version."""
-        found = numbers(version)
-        with_dla = self.dla_core is None or found[:2] <= numbers(LAST_WITH_DLA)
-        return numbers(self.oldest) <= found < numbers(self.before) and with_dla
+    def excludes_calibrator(self) -> bool:
+        """No TensorRT that may build can calibrate."""
+        return numbers(self.oldest) >= FIRST_WITHOUT_CALIBRATOR
 
 
 class Answer(StrEnum):
@@ -101,7 +99,8 @@ class FrontEnd(Value):
 class EngineDescription(Value):
     """Shipped beside the ONNX file: its digest, inputs, outputs, settings, and the precision asked of each heavy node.
 
-    Free axes of inputs and outputs are written -1. `precisions` are int8, fp16, bf16 or fp32 by node name.
+    Free axes of inputs and outputs are written -1. `precisions` are int8, fp16, bf16 or fp32 by node name. Where
+    TensorRT's own calibrator is to quantize they are wishes, and `calibration_sha256` is the digest of the rows beside.
     """
 
     model: str
@@ -111,65 +110,37 @@ class EngineDescription(Value):
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     precisions: dict[str, str]
+    calibration_sha256: str | None = None
     settings: EngineSettings
     front_end: FrontEnd
 
 
 class EngineKey(Value):
-    """All that an engine depends on; a change of any makes another engine. `jetpack` is null off a Jetson."""
+    """All that an engine depends on; a change of any makes another engine. `build_sha256` is the digest of settings and
+    calibration rows; `jetpack` is null off a Jetson."""
 
     onnx_sha256: str
-    settings_sha256: str
-    tensorrt: Version
+    build_sha256: str
+    tool: Tool
+    tensorrt: str
     compute_capability: Annotated[str, Field(pattern=r"^\d+\.\d+$")]
     jetpack: str | None
 
-    @property
-    def file(self) -> str:
-        """The name of the engine's file in a cache."""
-        return f"{store.value_sha256(self)}.engine"
 
+class EngineRun(Value):
+    """An engine as its device built and ran it.
 
-def engine_key(
-    description: EngineDescription, tensorrt: str, compute_capability: str, jetpack: str | None
-) -> EngineKey:
-    """The key of the engine that this device would build from a description."""
-    return EngineKey(
-        onnx_sha256=description.sha256,
-        settings_sha256=store.value_sha256(description.settings),
-        tensorrt=tensorrt,
-        compute_capability=compute_capability,
-        jetpack=jetpack,
-    )
+    `by` is tool and version, `timing` what the clock ran around. `layers` is what the engine's inspector said, as it
+    said it (JSON). `asked` are the precisions that its description asks for; `chosen_by_tensorrt`, that they were
+    TensorRT's to choose. Key, build time and layers are null for an engine that was brought.
+    """
 
-
-def trtexec_options(description: EngineDescription, tensorrt: str, engine: str, timing_cache: str) -> tuple[str, ...]:
-    """What `trtexec` of this version is called with to build `engine`, in an order that never changes."""
-    settings = description.settings
-    options: dict[str, str | None] = {"onnx": description.model, "saveEngine": engine, "profilingVerbosity": "detailed"}
-    if numbers(tensorrt) < (11,):
-        options["stronglyTyped"] = None  # the only way from 11 on
-    for option, kind in (("minShapes", "least"), ("optShapes", "usual"), ("maxShapes", "largest")):
-        if settings.shapes:
-            options[option] = ",".join(
-                f"{name}:{'x'.join(map(str, getattr(shapes, kind)))}"
-                for name, shapes in sorted(settings.shapes.items())
-            )
-    if settings.workspace_mb is not None:
-        options["memPoolSize"] = f"workspace:{settings.workspace_mb}M"
-    if settings.optimization_level is not None:
-        options["builderOptimizationLevel"] = str(settings.optimization_level)
-    if settings.dla_core is not None:
-        options |= {"useDLACore": str(settings.dla_core), "allowGPUFallback": None}
-    if settings.timing_cache:
-        options["timingCacheFile"] = timing_cache
-    options |= dict(sorted(settings.trtexec.items()))
-    return tuple(f"--{name}" if value is None else f"--{name}={value}" for name, value in options.items())
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """A version as numbers to compare: `10.3.0` gives (10, 3, 0). Raises RefusedInput for what is none."""
-    parts = version.split(".")
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise RefusedInput(f"'{version}' is no version", allowed="numbers with dots between them, such as 10.3.0")
-    return tuple(int(part) for part in parts)
+    by: Told
+    key: EngineKey | None
+    engine_sha256: str
+    size_bytes: PositiveInt
+    build_seconds: NonNegativeFloat | None
+    timing: Told
+    layers: PlainText | None
+    asked: dict[str, str]
+    chosen_by_tensorrt: bool

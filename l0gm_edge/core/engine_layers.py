@@ -7,13 +7,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.value import Value
 from l0gm_edge.core.verdict import Status, Verdict
 
 CHECK = "engine_precision"
 # From narrow to wide. A kernel's name tells its arithmetic; `f32` also stands in the names of narrower ones, for sums.
+_EIGHT_BITS = frozenset({"int8", "fp8"})
 _BITS = {"int4": 4, "int8": 8, "fp8": 8, "fp16": 16, "bf16": 16, "tf32": 32, "fp32": 32}
+WIDEST = 32
 _KERNELS = (
     ("fp8", r"e4m3|fp8"),
     ("int8", r"i8i8|s8s8|int8|imma|i8816|i16832"),
@@ -63,7 +66,7 @@ def precision_verdict(wanted: Mapping[str, str], layers: tuple[EngineLayer, ...]
     """Whether each heavy node runs in the precision that the ONNX file asks for; wider than asked is a FAIL.
 
     `wanted` is `EngineDescription.precisions`. A node that no layer names, or whose layer does not tell, is
-    INCONCLUSIVE. The value is the number of nodes that run wider than asked.
+    INCONCLUSIVE, unless it asks for the widest there is. The value is the number of nodes that run wider than asked.
     """
     found = {node: tuple(layer for layer in layers if node in layer.nodes) for node in wanted}
     wider = [
@@ -72,7 +75,11 @@ def precision_verdict(wanted: Mapping[str, str], layers: tuple[EngineLayer, ...]
         for layer in found[node]
         if layer.precision and _BITS[layer.precision] > _BITS[asked]
     ]
-    unknown = [node for node, held in found.items() if not any(layer.precision for layer in held)]
+    unknown = [
+        node
+        for node, held in found.items()
+        if not any(layer.precision for layer in held) and _BITS[wanted[node]] < WIDEST
+    ]
     if wider:
         status, reason = Status.FAIL, "; ".join(wider)
     elif unknown or not wanted:
@@ -81,6 +88,31 @@ def precision_verdict(wanted: Mapping[str, str], layers: tuple[EngineLayer, ...]
         status, reason = Status.PASS, f"all {len(wanted)} heavy nodes run in the precision asked for"
     return Verdict(
         check=CHECK, artifact=artifact, status=status, value=float(len(wider)), limit=0.0, unit="nodes", reason=reason
+    )
+
+
+def run_verdict(run: EngineRun, artifact: str) -> Verdict:
+    """What an engine's layers say of its precision: as `precision_verdict`, or of what TensorRT itself chose.
+
+    Where it may choose, an engine without any heavy node in 8 bits is a FAIL: its calibrator did nothing.
+    """
+    try:
+        layers = read_layers(run.layers or "")
+    except RefusedInput as error:
+        return Verdict(
+            check=CHECK, artifact=artifact, status=Status.INCONCLUSIVE, limit=0.0, unit="nodes", reason=error.what
+        )
+    if not run.chosen_by_tensorrt:
+        return precision_verdict(run.asked, layers, artifact)
+    narrow = {node for layer in layers if layer.precision in _EIGHT_BITS for node in layer.nodes if node in run.asked}
+    return Verdict(
+        check=CHECK,
+        artifact=artifact,
+        status=Status.PASS if narrow else Status.FAIL,
+        value=float(len(narrow)),
+        limit=1.0,
+        unit="nodes",
+        reason=f"TensorRT chose 8 bits for {len(narrow)} of {len(run.asked)} heavy nodes",
     )
 
 
@@ -106,11 +138,14 @@ def _of_tensors(layer: Mapping[str, Any]) -> str | None:
     if isinstance(weights, dict) and (held := _first(_TYPES, str(weights.get("Type", "")))):
         return held
     inputs = layer.get("Inputs")
-    read = (
-        [one.get("Format/Datatype", "") for one in inputs if isinstance(one, dict)] if isinstance(inputs, list) else []
-    )
+    read = [_type_of(one) for one in inputs if isinstance(one, dict)] if isinstance(inputs, list) else []
     known = [kind for one in read if (kind := _first(_TYPES, str(one)))]
     return max(known, key=lambda kind: _BITS[kind], default=None)
+
+
+def _type_of(tensor: Mapping[str, Any]) -> object:
+    """TensorRT 10 writes format and type as one text; 11 writes them apart."""
+    return next((tensor[key] for key in ("Datatype", "DataType", "Format/Datatype", "Format") if key in tensor), "")
 
 
 def _first(patterns: tuple[tuple[str, str], ...], text: str) -> str | None:

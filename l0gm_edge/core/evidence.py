@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,12 +29,20 @@ class Measured:
     outputs: Mapping[str, Logits]
 
 
+@dataclass(frozen=True)
+class Unmeasured:
+    """One artifact that its device could not run, and why."""
+
+    artifact: Artifact
+    why: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Readings:
     """What a device returned and measured, beside what torch gives: all that is known of a model without a recipe.
 
-    `reference[role][split]` are the torch model's logits. `divergence` names, for artifacts where it was looked for,
-    the first layer that leaves its float twin.
+    `reference[role][split]` are the torch model's logits. `unmeasured` artifacts could not be run on the device.
+    `divergence` names, for artifacts where it was looked for, the first layer that leaves its float twin.
 
     Raises DeviceFailed when a device returned outputs of another shape than the reference's.
     """
@@ -42,6 +50,7 @@ class Readings:
     hardware: HardwareProfile
     reference: Mapping[Role, Mapping[str, Logits]]
     measured: tuple[Measured, ...]
+    unmeasured: tuple[Unmeasured, ...] = ()
     divergence: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -101,3 +110,9 @@ def side_by_side(candidate: Measured, baseline: Measured) -> latency.Estimate | 
     if candidate.measurement.session != baseline.measurement.session:
         return None
     return latency.ratio(candidate.measurement.blocks, baseline.measurement.blocks)
+
+
+def unmeasured(artifacts: Iterable[Artifact], measurements: Mapping[str, Measurement]) -> tuple[Unmeasured, ...]:
+    """The artifacts that a device could not run; `measurements` are by artifact name."""
+    pairs = ((artifact, measurements[artifact.name].unmeasured) for artifact in artifacts)
+    return tuple(Unmeasured(artifact, why) for artifact, why in pairs if why is not None)

@@ -8,6 +8,7 @@ from typing import Annotated, Generic, Self, TypeVar
 
 from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
+from l0gm_edge.core.engine import IMPLICIT, TENSORRT, EngineSettings
 from l0gm_edge.core.opening import Opening
 from l0gm_edge.core.recipe import PlugIn
 from l0gm_edge.core.session import Session
@@ -43,7 +44,8 @@ ONNXRUNTIME = "onnxruntime"
 class Runtime(Value):
     """One runtime that the device ships; `required` runtimes must each end with a chosen artifact.
 
-    `session` is how ONNX Runtime opens models; other runtimes have none.
+    `session` is how ONNX Runtime opens models, `engine` how the device builds TensorRT's engines; other runtimes have
+    neither.
     """
 
     name: PlugIn
@@ -51,11 +53,22 @@ class Runtime(Value):
     schemes: Annotated[tuple[str, ...], Field(min_length=1)]
     required: bool = True
     session: Session = Session()
+    engine: EngineSettings | None = None
 
     @model_validator(mode="after")
     def _only_onnxruntime_has_sessions(self) -> Self:
         if self.name != ONNXRUNTIME and self.session != Session():
             raise ValueError(f"session goes with name: {ONNXRUNTIME}; found {self.name}")
+        return self
+
+    @model_validator(mode="after")
+    def _only_tensorrt_has_engines(self) -> Self:
+        if self.engine is not None and self.name != TENSORRT:
+            raise ValueError(f"engine goes with name: {TENSORRT}; found {self.name}")
+        if self.engine is not None and self.engine.excludes_calibrator and IMPLICIT in self.schemes:
+            raise ValueError(
+                f"{IMPLICIT} needs the calibrator of TensorRT 10, and engine.oldest is {self.engine.oldest}"
+            )
         return self
 
 
@@ -161,6 +174,11 @@ class HardwareProfile(Value):
     cpu_cores: Fact[int] = Fact[int]()
     cpu_mhz: Fact[float] = Fact[float]()
     memory_gb: Fact[float] = Fact[float]()
+    memory_gb_per_s: Fact[float] = Fact[float]()
+    compute_capability: Fact[str] = Fact[str]()
+    int8_tops: Fact[float] = Fact[float]()
+    dla_cores: Fact[int] = Fact[int]()
+    power_w: Fact[str] = Fact[str]()
     runtimes: Annotated[tuple[Runtime, ...], Field(min_length=1)]
     channel_multiple: ChannelMultiple = ChannelMultiple()
     threads: PositiveInt = 1
@@ -185,7 +203,7 @@ class HardwareProfile(Value):
     def opening(self, runtime: str) -> Opening:
         """How a runtime opens a model on this device."""
         found = self.runtime(runtime)
-        return found.session.opening() if found else Opening()
+        return found.session.opening().model_copy(update={"engine": found.engine}) if found else Opening()
 
     @property
     def shareable(self) -> HardwareProfile:

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
+from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.core.hardware import Execution
 from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
@@ -59,7 +60,8 @@ class Measurement(Value):
     """What the agent brought back for one artifact.
 
     `session` names the interleaved run; blocks of two measurements of one session with the same (process, round)
-    were taken side by side. `outputs` maps a split (validation, test) to a .npy file beside the record.
+    were taken side by side. `outputs` maps a split (validation, test) to a .npy file beside the record. `engine` is
+    TensorRT's. Where nothing could be measured, `unmeasured` says why, and there is nothing else.
     """
 
     artifact: str
@@ -78,6 +80,8 @@ class Measurement(Value):
     energy_mj: float | None = None
     layers: tuple[LayerTime, ...] = ()
     fallback_ops: tuple[Told, ...] = ()
+    engine: EngineRun | None = None
+    unmeasured: Told | None = None
     providers: tuple[ProviderShare, ...] = ()
     conditions_before: Conditions
     conditions_after: Conditions

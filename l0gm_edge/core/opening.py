@@ -1,9 +1,10 @@
-"""How one model is opened in ONNX Runtime: its execution providers, and the settings of the session."""
+"""How one model is opened: ONNX Runtime's execution providers and session, TensorRT's engine."""
 
 from __future__ import annotations
 
 from pydantic import Field, PositiveInt
 
+from l0gm_edge.core.engine import EngineSettings
 from l0gm_edge.core.value import Value
 
 CPU_PROVIDER = "CPUExecutionProvider"
@@ -33,10 +34,14 @@ class Settings(Value):
 
 
 class Opening(Value):
-    """How one model is opened: providers by their full names, in order, each with its options; and settings."""
+    """How one model is opened: providers by their full names, in order, each with its options; and settings.
+
+    `engine` is how TensorRT's is built, where the profile says.
+    """
 
     providers: dict[str, dict[str, str]] = Field(default={CPU_PROVIDER: {}}, min_length=1)
     settings: Settings = Settings()
+    engine: EngineSettings | None = None
 
 
 def _first(ours: int | None, theirs: int | None) -> int | None:

@@ -9,6 +9,9 @@ from uuid import uuid4
 
 from l0gm_edge.core import environment
 from l0gm_edge.core.artifact import Artifact, Role
+from l0gm_edge.core.engine import TENSORRT
+from l0gm_edge.core.errors import DeviceFailed
+from l0gm_edge.core.evidence import BASE_SCHEME
 from l0gm_edge.core.hardware import Execution, HardwareProfile
 from l0gm_edge.core.measurement import Measurement
 from l0gm_edge.core.progress import Progress, Silent
@@ -36,6 +39,7 @@ class Visit:
     weights: Mapping[str, ModelResult]
     answers: Mapping[str, ModelResult]
     operators: Mapping[str, OperatorTimes]
+    unmeasured: Mapping[str, str]
 
 
 def measure(
@@ -51,8 +55,9 @@ def measure(
 
     `inputs[split]` holds (n, *shape) arrays by input name; each model's outputs, (n, classes) float32, are written
     under `folder` as `<artifact>-<split>.npy`. An artifact of Role.FLOOR is timed and weighed only, and off real
-    hardware nothing is timed or weighed. Raises DeviceFailed with the agent's own message, or when what came back
-    cannot be true.
+    hardware nothing is timed or weighed. What cannot run there, and may be left out, says so instead: any artifact of a
+    runtime that the profile does not require, and a quantized one whose engine cannot be built. Raises DeviceFailed
+    with the agent's own message, or when what came back cannot be true.
     """
     folder.mkdir(parents=True, exist_ok=True)
     visit = _visit(device, profile, artifacts, inputs, settings, folder, progress)
@@ -76,9 +81,12 @@ def _visit(
 ) -> Visit:
     on_hardware = profile.execution is Execution.HARDWARE
     job.put_programs(device)
-    models = {one.name: _placed(device, profile, one, path) for one, path in artifacts}
-    timed = [models[one.name] for one, _ in artifacts] if on_hardware else []
-    asked = [models[one.name] for one, _ in artifacts if one.role is not Role.FLOOR or not on_hardware]
+    placed = {one.name: _placed(device, profile, one, path) for one, path in artifacts}
+    unmeasured = _unable(device, profile, [one for one, _ in artifacts], placed)
+    models = {name: model for name, model in placed.items() if name not in unmeasured}
+    timed = list(models.values()) if on_hardware else []
+    floors = {one.name for one, _ in artifacts if one.role is Role.FLOOR and on_hardware}
+    asked = [model for name, model in models.items() if name not in floors]
     sets = tasks.put_sets(device, inputs)
     rotated = tasks.put_sets(device, {"samples": tasks.samples(next(iter(inputs.values())))})
 
@@ -94,12 +102,33 @@ def _visit(
         for model in timed:
             weights[model.name] = tasks.weigh(device, model, rotated)
             task.advance()
-        answers = {one.name: one for one in tasks.ask(device, asked, sets, folder)}
+        answers = {one.name: one for one in tasks.ask(device, asked, sets, folder)} if asked else {}
         task.advance()
         for model in asked if timed else ():
             operators[model.name] = layers.measure(device, model)
             task.advance()
-    return Visit(uuid4().hex, models, before, after, times, weights, answers, operators)
+    return Visit(uuid4().hex, models, before, after, times, weights, answers, operators, unmeasured)
+
+
+def _unable(
+    device: Device, profile: HardwareProfile, artifacts: Sequence[Artifact], placed: Mapping[str, ModelFile]
+) -> dict[str, str]:
+    """Why artifacts cannot run that may be left out; engines are built on the way.
+
+    Raises DeviceFailed for one that may not.
+    """
+    required = {one.name for one in profile.runtimes if one.required}
+    why: dict[str, str] = {}
+    for one in artifacts:
+        if one.runtime in required and one.runtime != TENSORRT:
+            continue
+        try:
+            tasks.prepare(device, placed[one.name])
+        except DeviceFailed as error:
+            if one.runtime in required and one.scheme == BASE_SCHEME:
+                raise
+            why[one.name] = error.what
+    return why
 
 
 def _placed(device: Device, profile: HardwareProfile, artifact: Artifact, path: Path) -> ModelFile:
@@ -114,6 +143,7 @@ def _measurement(
     name = artifact.name
     timing, weight = visit.times.get(name, Timing()), visit.weights.get(name)
     operators = visit.operators.get(name, OperatorTimes())
+    told = weight or visit.answers.get(name)
     paths = {split: tasks.outputs_path(folder, name, split) for split in splits if name in visit.answers}
     commit, dirty = environment.commit()
     return Measurement(
@@ -122,8 +152,8 @@ def _measurement(
         hardware=profile.name,
         execution=profile.execution,
         runtime=artifact.runtime,
-        runtime_version=(weight or visit.answers[name]).runtime_version,
-        threads=visit.models[name].threads,
+        runtime_version=told.runtime_version if told else "",
+        threads=visit.models[name].threads if name in visit.models else profile.threads,
         machine=visit.before.machine,
         session=visit.session,
         warmup_runs=sum(timing.warmup_runs),
@@ -132,6 +162,8 @@ def _measurement(
         peak_memory_bytes=weight.peak_memory_bytes if weight else None,
         layers=operators.layers,
         fallback_ops=operators.fallback_ops,
+        engine=told.engine if told else None,
+        unmeasured=visit.unmeasured.get(name),
         providers=operators.providers,
         conditions_before=visit.before.conditions,
         conditions_after=visit.after.conditions,

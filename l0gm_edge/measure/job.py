@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
 
 from l0gm_edge.core import arrays as npz
+from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.measurement import Nanoseconds
 from l0gm_edge.core.opening import Opening
@@ -24,7 +25,11 @@ from l0gm_edge.devices import CommandResult, Device, Outcome
 Arrays = Mapping[str, NDArray[np.generic]]
 
 TIMEOUT_S = 3600.0
-PROGRAMS = ("agent.py", "conditions.py", "onnxruntime_layers.py", "onnxruntime_session.py", "tflite_layers.py")
+PROGRAMS = (
+    *("agent.py", "conditions.py", "onnxruntime_layers.py", "tflite_layers.py", "tflite_model.py"),
+    *("cuda_driver.py", "tensorrt_build.py", "tensorrt_engine.py", "tensorrt_layers.py", "tensorrt_model.py"),
+    *("onnxruntime_session.py", "trtexec.py"),
+)
 
 
 class ModelFile(Value):
@@ -57,6 +62,12 @@ class Job(Value):
     seed: int = 0
 
 
+class PrepareJob(Job):
+    """Look at files, import runtimes, and build the engines that are not kept yet."""
+
+    task: Literal["prepare"] = "prepare"
+
+
 class LatencyJob(Job):
     """Blocks of all models in random order a round; rows rotate through the set "samples", or are random without it."""
 
@@ -87,6 +98,7 @@ class ModelResult(Value):
     name: str
     sha256: str
     runtime_version: Told
+    engine: EngineRun | None = None
     warmup_runs: NonNegativeInt = 0
     rounds: tuple[tuple[Nanoseconds, ...], ...] = ()
     load_ns: tuple[Nanoseconds, ...] = ()
@@ -117,7 +129,7 @@ def put_arrays(device: Device, arrays: Arrays, remote: str) -> None:
         device.put(path, remote)
 
 
-def run(device: Device, job: LatencyJob | OutputsJob | FootprintJob) -> JobResult:
+def run(device: Device, job: PrepareJob | LatencyJob | OutputsJob | FootprintJob) -> JobResult:
     """Run a job in a fresh agent process.
 
     Raises DeviceFailed, with the agent's own message, when it failed, when it did not answer in time, or when it speaks

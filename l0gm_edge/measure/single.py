@@ -6,6 +6,8 @@ from pathlib import Path
 
 from l0gm_edge import backends
 from l0gm_edge.core import latency, plugins
+from l0gm_edge.core.engine import EngineRun
+from l0gm_edge.core.engine_layers import run_verdict
 from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.hardware import Execution, HardwareProfile
 from l0gm_edge.core.measurement import Block, Nanoseconds
@@ -13,6 +15,7 @@ from l0gm_edge.core.opening import Opening, Settings
 from l0gm_edge.core.progress import Progress, Silent
 from l0gm_edge.core.recipe import Measure
 from l0gm_edge.core.value import Value
+from l0gm_edge.core.verdict import Status
 from l0gm_edge.devices import Device
 from l0gm_edge.measure import conditions, job, layers, tasks
 from l0gm_edge.measure.conditions import State
@@ -46,6 +49,7 @@ class ModelProfile(Value):
     load_ns: tuple[Nanoseconds, ...]
     peak_memory_bytes: int | None
     operators: OperatorTimes | None
+    engine: EngineRun | None = None
     before: State
     after: State
     warnings: tuple[str, ...]
@@ -89,9 +93,10 @@ def profile_model(
         load_ns=weight.load_ns,
         peak_memory_bytes=weight.peak_memory_bytes,
         operators=operators,
+        engine=weight.engine,
         before=before,
         after=after,
-        warnings=conditions.warnings(before, after, hardware),
+        warnings=(*conditions.warnings(before, after, hardware), *_wider(weight.engine, model.name)),
         blocks=timing.blocks,
     )
 
@@ -121,6 +126,14 @@ def runtime_of(model: Path, hardware: HardwareProfile) -> str:
             allowed=f"models for {', '.join(names)}",
         )
     return endings[ending]
+
+
+def _wider(engine: EngineRun | None, model: str) -> tuple[str, ...]:
+    """What an engine's layers say against it, where the file asks for something."""
+    if engine is None or not engine.asked:
+        return ()
+    found = run_verdict(engine, model)
+    return () if found.status is Status.PASS else (f"{found.check} {found.status}: {found.reason}",)
 
 
 def _percentile(blocks: tuple[Block, ...], q: int) -> Percentile:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from l0gm_edge.core.engine import TENSORRT
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.evidence import Logits
 from l0gm_edge.core.measurement import Block
@@ -15,11 +16,21 @@ from l0gm_edge.core.opening import Opening
 from l0gm_edge.core.recipe import Measure
 from l0gm_edge.core.store import file_sha256
 from l0gm_edge.devices import Device
-from l0gm_edge.measure import job
-from l0gm_edge.measure.job import Arrays, FootprintJob, LatencyJob, ModelFile, ModelResult, OutputsJob
+from l0gm_edge.measure import engines, job
+from l0gm_edge.measure.job import (
+    Arrays,
+    FootprintJob,
+    LatencyJob,
+    ModelFile,
+    ModelResult,
+    OutputsJob,
+    PrepareJob,
+)
 
 SAMPLES = 8
 LOAD_ROUNDS = 5
+ENGINE = ".engine"
+"""How engines end that were built elsewhere: they are run as they are."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +47,14 @@ OPENING = Opening()
 def put_model(
     device: Device, name: str, runtime: str, threads: int, path: Path, opening: Opening = OPENING
 ) -> ModelFile:
-    """Copy a model file to the device, under its own name and ending; `threads` is for what `opening` does not tell."""
+    """Copy a model file to the device, under its own name and ending; `threads` is for what `opening` does not tell.
+
+    Of TensorRT, what its engine is built from goes along. Raises as `engines.put_beside` does.
+    """
     remote = f"{name}{path.suffix}"
     device.put(path, remote)
+    if runtime == TENSORRT and path.suffix != ENGINE:
+        engines.put_beside(device, path, remote, opening.engine)
     return ModelFile(
         name=name,
         path=remote,
@@ -62,6 +78,11 @@ def samples(arrays: Arrays) -> Arrays:
     rows = len(next(iter(arrays.values())))
     chosen = np.unique(np.linspace(0, rows - 1, SAMPLES).astype(int))
     return {name: values[chosen] for name, values in arrays.items()}
+
+
+def prepare(device: Device, model: ModelFile) -> ModelResult:
+    """Have one model's engine built, or its runtime looked for. Raises DeviceFailed with why that cannot be."""
+    return job.run(device, PrepareJob(name=f"prepare-{model.name}", models=(model,))).models[0]
 
 
 def time_interleaved(

@@ -1,8 +1,9 @@
 """Runs models on the device and writes down what it saw: `python agent.py job.json`.
 
-For Python 3.8, numpy and the runtime under test, in a process and a folder of its own. The job names a task
-for a list of models: `latency` (raw nanoseconds), `outputs` (answers to whole sets) or `footprint` (load time and peak
-memory). The result is written whole or not at all; a failure is one too (status "failed", message, exit status 1).
+For Python 3.8, numpy and the runtime under test, in a process and a folder of its own. The job names a task for a
+list of models: `prepare` (files looked at, engines built), `latency` (raw nanoseconds), `outputs` (answers to whole
+sets) or `footprint` (load time and peak memory). The result is written whole or not at all; a failure is one too
+(status "failed", message, exit status 1).
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ import numpy as np
 
 Row = Dict[str, np.ndarray]
 Json = Dict[str, Any]
-BESIDE = f"{__package__}." if __package__ else ""  # where the device has one folder for all programs
 
 
 class AgentError(Exception):
     """Something that the person who sent the job can understand."""
+
+    told = True
 
 
 class Model(NamedTuple):
@@ -43,11 +45,14 @@ class Model(NamedTuple):
     place: Callable[[Any], None]  # put a row where the next run reads it
     run: Callable[[], None]  # one inference, nothing else: this is what is timed
     read: Callable[[], np.ndarray]  # the first output of the last run
+    # Of runtimes that are other programs, which load, warm up and time on their own:
+    timed: Any = None  # fed rows, count -> nanoseconds of that many inferences
+    weight: Any = None  # -> the nanoseconds that the last run loaded for, and the bytes that it held
 
 
 def open_onnxruntime(onnxruntime: Any, spec: Json) -> Model:
     """A model in ONNX Runtime, opened as the job says: by default on the CPU, with every graph optimisation."""
-    sessions = import_module(BESIDE + "onnxruntime_session")
+    sessions = beside("onnxruntime_session")
     try:
         session = sessions.open_session(onnxruntime, spec["path"], spec["threads"], spec.get("opening", {}))
     except sessions.FellBack as error:
@@ -84,42 +89,9 @@ def open_onnxruntime(onnxruntime: Any, spec: Json) -> Model:
     )
 
 
-def open_tflite(litert: Any, spec: Json) -> Model:
-    """A model in LiteRT, or in the older tflite_runtime where that is what the device has."""
-    interpreter = litert.Interpreter(model_path=spec["path"], num_threads=spec["threads"])
-    interpreter.allocate_tensors()
-    if interpreter.get_signature_list():
-        runner = interpreter.get_signature_runner(next(iter(interpreter.get_signature_list())))
-        inputs, results = runner.get_input_details(), list(runner.get_output_details().values())
-        del runner  # invoke() refuses to work while a signature runner lives
-    else:
-        inputs = {one["name"]: one for one in interpreter.get_input_details()}
-        results = interpreter.get_output_details()
-
-    def convert(name: str, values: np.ndarray) -> np.ndarray:
-        dtype, (scale, zero_point) = inputs[name]["dtype"], inputs[name]["quantization"]
-        if scale and np.issubdtype(values.dtype, np.floating) and np.issubdtype(dtype, np.integer):
-            limits = np.iinfo(dtype)
-            values = np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max)
-        return np.ascontiguousarray(values, dtype=dtype)
-
-    def place(row: Row) -> None:
-        for name, array in row.items():
-            interpreter.set_tensor(inputs[name]["index"], array)
-
-    def read() -> np.ndarray:
-        values, (scale, zero_point) = interpreter.get_tensor(results[0]["index"]), results[0]["quantization"]
-        return np.asarray((values.astype(np.float32) - zero_point) * scale if scale else values)
-
-    return Model(
-        inputs={name: (one["dtype"], fixed_shape(one["shape"])) for name, one in inputs.items()},
-        outputs=[one["name"] for one in results],
-        convert=convert,
-        feed=lambda row: row,
-        place=place,
-        run=interpreter.invoke,
-        read=read,
-    )
+def beside(name: str) -> Any:
+    """Another of the programs that the host sends; where they run, they lie in one folder."""
+    return import_module(f"{__package__}.{name}" if __package__ else name)
 
 
 @lru_cache(maxsize=None)
@@ -134,18 +106,27 @@ def import_runtime(name: str) -> tuple[Any, str]:
     raise AgentError(f"this device does not have the runtime '{name}' (the agent looked for {known.get(name, 'none')})")
 
 
-def prepare(spec: Json) -> None:
-    """Refuse a file that is not the one the job means; import its runtime, so that no load time contains that."""
+def prepare(spec: Json) -> Json:
+    """Refuse a file that is not the one the job means; import its runtime, or build its engine, so that no load time
+    contains that. Returns what the result tells of both.
+    """
     found = hashlib.sha256(Path(spec["path"]).read_bytes()).hexdigest()
     if found != spec["sha256"]:
         raise AgentError(f"the file that arrived has sha256 {found[:16]}, the job means {spec['sha256'][:16]}")
-    import_runtime(spec["runtime"])
+    if spec["runtime"] == "tensorrt":
+        record = beside("tensorrt_model").prepared(spec["path"]).record
+        return {"runtime_version": record["by"], "engine": record}
+    return {"runtime_version": import_runtime(spec["runtime"])[1]}
 
 
 def open_model(spec: Json) -> Model:
     """Open a model in its runtime."""
-    opener = open_onnxruntime if spec["runtime"] == "onnxruntime" else open_tflite
-    return opener(import_runtime(spec["runtime"])[0], spec)
+    if spec["runtime"] == "tensorrt":
+        return Model(**beside("tensorrt_model").opened(spec["path"]))
+    runtime = import_runtime(spec["runtime"])[0]
+    if spec["runtime"] == "onnxruntime":
+        return open_onnxruntime(runtime, spec)
+    return Model(**beside("tflite_model").opened(runtime, spec["path"], spec["threads"]))
 
 
 def fixed_shape(shape: Any) -> tuple[int, ...]:
@@ -181,6 +162,8 @@ def sample_rows(model: Model, job: Json, sets: dict[str, Row]) -> list[Row]:
 
 def timed_runs(model: Model, feeds: list[Any], runs: int, first: int = 0) -> list[int]:
     """Nanoseconds of each of `runs` inferences, inputs in place before the clock starts."""
+    if model.timed:
+        return list(model.timed(feeds, runs))
     clock, run, taken = time.perf_counter_ns, model.run, []
     for index in range(first, first + runs):
         model.place(feeds[index % len(feeds)])
@@ -193,13 +176,18 @@ def timed_runs(model: Model, feeds: list[Any], runs: int, first: int = 0) -> lis
 def warm_up(model: Model, feeds: list[Any], limits: Json) -> int:
     """Run until two windows in a row have the same median, within the limits; returns how many runs it took."""
     runs, before, deadline = 0, 0.0, time.monotonic() + limits["max_seconds"]
-    while runs < limits["max_runs"] and time.monotonic() < deadline:
+    while not model.timed and runs < limits["max_runs"] and time.monotonic() < deadline:
         median = float(np.median(timed_runs(model, feeds, limits["window"])))
         runs += limits["window"]
         if before and abs(median / before - 1) <= limits["tolerance"] and runs >= limits["min_runs"]:
             break
         before = median
     return runs
+
+
+def nothing(job: Json, _: dict[str, Row]) -> list[Json]:
+    """Models are only made ready, as for every task."""
+    return [{} for _ in job["models"]]
 
 
 def latency(job: Json, sets: dict[str, Row]) -> list[Json]:
@@ -214,7 +202,8 @@ def latency(job: Json, sets: dict[str, Row]) -> list[Json]:
     gc.disable()
     for _ in range(job["rounds"]):
         for found, model, feeds in order.sample(loaded, len(loaded)):
-            timed_runs(model, feeds, settle)  # the caches still hold the model before
+            if not model.timed:
+                timed_runs(model, feeds, settle)  # the caches still hold the model before
             found["rounds"].append(timed_runs(model, feeds, job["runs_per_block"], first=settle))
     return [found for found, _, _ in loaded]
 
@@ -248,9 +237,11 @@ def footprint(job: Json, sets: dict[str, Row]) -> list[Json]:
             for _ in range(job["loads"]):
                 began = time.perf_counter_ns()
                 model = open_model(spec)
-                loads.append(time.perf_counter_ns() - began)
+                taken = time.perf_counter_ns() - began
                 timed_runs(model, [model.feed(row) for row in sample_rows(model, job, sets)], job["runs"])
-                peak = peak or peak_memory_bytes()  # after the first load: what one copy of the model takes
+                taken, held = model.weight() if model.weight else (taken, peak_memory_bytes())
+                loads.append(taken)
+                peak = peak or held  # after the first load: what one copy of the model takes
                 del model
             results.append({"load_ns": loads, "peak_memory_bytes": peak})
     return results
@@ -262,7 +253,7 @@ def speaking_of(spec: Json) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        said = str(error) if isinstance(error, AgentError) else f"{type(error).__name__}: {error}"
+        said = str(error) if hasattr(error, "told") else f"{type(error).__name__}: {error}"
         raise AgentError(f"model '{spec['name']}': {said}") from error
 
 
@@ -278,16 +269,17 @@ def main(job_path: str) -> int:
     job = json.loads(Path(job_path).read_text(encoding="utf-8"))
     result: Json = {"status": "ok", "message": None, "models": []}
     try:
+        facts = []
         for spec in job["models"]:
             with speaking_of(spec):
-                prepare(spec)
+                facts.append(prepare(spec))
         sets = {split: dict(np.load(path)) for split, path in job["inputs"].items()}
-        task = {"latency": latency, "outputs": outputs, "footprint": footprint}[job["task"]]
-        for spec, one in zip(job["models"], task(job, sets)):
-            one.update(name=spec["name"], sha256=spec["sha256"], runtime_version=import_runtime(spec["runtime"])[1])
+        task = {"prepare": nothing, "latency": latency, "outputs": outputs, "footprint": footprint}[job["task"]]
+        for spec, known, one in zip(job["models"], facts, task(job, sets)):
+            one.update(known, name=spec["name"], sha256=spec["sha256"])
             result["models"].append(one)
     except Exception as error:  # every failure becomes a result
-        result.update(status="failed", message=str(error) if isinstance(error, AgentError) else repr(error), models=[])
+        result.update(status="failed", message=str(error) if hasattr(error, "told") else repr(error), models=[])
     Path(job["name"] + "-partial.json").write_text(json.dumps(result), encoding="utf-8")
     Path(job["name"] + "-partial.json").replace(job["name"] + "-result.json")
     return 0 if result["status"] == "ok" else 1

@@ -15,7 +15,7 @@ from l0gm_edge.core import arrays, scores, store
 from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.dataset import SPLITS as ALL_SPLITS
 from l0gm_edge.core.dataset import Values
-from l0gm_edge.core.evidence import BASE_SCHEME, Evidence, Measured
+from l0gm_edge.core.evidence import BASE_SCHEME, Evidence, Measured, unmeasured
 from l0gm_edge.core.finish import Finishes
 from l0gm_edge.core.measurement import Measurement
 from l0gm_edge.core.plan import Exactness, PrunePlan
@@ -163,7 +163,12 @@ def _evidence(context: Context) -> Evidence:
             Role.COMPRESSED: arrays.read(run.path("recover") / "logits.npz"),
         },
         labels={split: getattr(data, split).labels for split in SPLITS},
-        measured=tuple(_measured(artifact, by_name[artifact.name], measured) for artifact in _artifacts(context)),
+        measured=tuple(
+            _measured(artifact, by_name[artifact.name], measured)
+            for artifact in _artifacts(context)
+            if by_name[artifact.name].unmeasured is None
+        ),
+        unmeasured=unmeasured(_artifacts(context), by_name),
     )
 
 

@@ -25,7 +25,7 @@ from l0gm_edge.core import load
 from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.build import Build, BuiltFile
 from l0gm_edge.core.errors import RefusedInput
-from l0gm_edge.core.evidence import Measured, Readings, side_by_side
+from l0gm_edge.core.evidence import Measured, Readings, side_by_side, unmeasured
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.latency import block_percentile
 from l0gm_edge.core.progress import Progress, Silent
@@ -37,7 +37,7 @@ from l0gm_edge.measure import bench
 from l0gm_edge.pipeline import calling, finishing, installed
 
 Rows = Mapping[str, NDArray[Any]]
-SOUND = ("never_slower", "operators", "parity", "providers")
+SOUND = ("engine", "measured", "never_slower", "operators", "parity", "providers")
 """The checks that decide what ships; the others hold it against the profile's budgets."""
 BUDGETS = ("latency", "resources")
 SPLIT = "test"
@@ -113,6 +113,7 @@ def ship(
     Raises as `build` does.
     """
     readings = _read(compiled, profile, measure, scratch / "outputs", progress)
+    unable = [one for one in readings.unmeasured if one.artifact.role is Role.COMPRESSED]
     verdicts = _verdicts(readings, SOUND)
     choices = choose(readings, verdicts)
     chosen = {choice.artifact for choice in choices if choice.chosen}
@@ -143,7 +144,7 @@ def ship(
         ),
         verdicts=(*verdicts, *_verdicts(readings, BUDGETS)),
         finishes=tuple(finishes.values()),
-        left_out=compiled.left_out,
+        left_out=(*compiled.left_out, *(f"{one.artifact.name}: not measured: {one.why}" for one in unable)),
     )
 
 
@@ -188,8 +189,10 @@ def _read(compiled: Compiled, profile: HardwareProfile, measure: Measure, folder
     measured = tuple(
         Measured(artifact, one, {split: np.load(folder / path) for split, path in one.outputs.items()})
         for artifact, one in zip(compiled.files.values(), found, strict=True)
+        if one.unmeasured is None
     )
-    return Readings(hardware=profile, reference=reference, measured=measured)
+    unable = unmeasured(compiled.files.values(), {one.artifact: one for one in found})
+    return Readings(hardware=profile, reference=reference, measured=measured, unmeasured=unable)
 
 
 def _logits(network: nn.Module, rows: Rows) -> NDArray[np.float32]:

@@ -12,11 +12,12 @@ import tensorrt_graphs as graphs
 from onnx import numpy_helper
 
 from l0gm_edge.backends import tensorrt
-from l0gm_edge.backends._tensorrt_build import build
+from l0gm_edge.core import arrays
 from l0gm_edge.core.engine import Answer, EngineDescription, EngineSettings, Shapes
 from l0gm_edge.core.errors import ExportFailed, RefusedInput
 from l0gm_edge.core.recipe import Quantize
-from l0gm_edge.core.store import read_value
+from l0gm_edge.core.store import file_sha256, read_value
+from l0gm_edge.ondevice.tensorrt_build import build
 
 Compiled = Callable[[str, str], Path]
 LINEAR_LAYERS = 3 + 2 * 8
@@ -44,6 +45,7 @@ def test_every_scheme_passes_the_lint_and_the_checker(scheme: str, compiled: Com
         ("fp16", "fp16", "fp32"),
         ("static_int8", "int8", "fp32"),
         ("int8_fp16", "int8", "fp32"),
+        ("implicit_int8", "int8", "int8"),  # wishes
     ],
 )
 def test_every_heavy_node_asks_for_the_schemes_precision(
@@ -116,6 +118,27 @@ def test_what_would_overflow_fp16_stays_float(tmp_path: Path) -> None:
     assert found == {"sum": onnx.TensorProto.FLOAT, "relu": onnx.TensorProto.FLOAT16}
 
 
+def test_for_tensorrts_own_calibrator_the_floats_travel_with_the_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("l0gm_edge.backends._tensorrt_describe.find_spec", lambda _: None)
+    path, output = saved(graphs.one("Relu"), tmp_path), tmp_path / "out.trt.onnx"
+    rows = {"x": np.arange(8, dtype=np.float32).reshape(2, 4)}
+    tensorrt.quantize(path, "implicit_int8", rows, Quantize(), output)
+    assert output.read_bytes() == path.read_bytes()
+    beside = output.with_suffix(tensorrt.CALIBRATION)
+    np.testing.assert_equal(arrays.read(beside), rows)
+    assert description(output).calibration_sha256 == file_sha256(beside)
+
+
+def test_rows_are_not_left_behind_with_a_file_that_is_refused(tmp_path: Path) -> None:
+    path = saved(graphs.one("BitwiseNot", kind=onnx.TensorProto.INT32), tmp_path)
+    rows = {"x": np.ones((2, 4), np.int32)}
+    with pytest.raises(ExportFailed, match="operator"):
+        tensorrt.quantize(path, "implicit_int8", rows, Quantize(), tmp_path / "out.trt.onnx")
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize(("scheme", "opset"), [("static_int8", 12), ("int8_fp16", 18)])
 def test_an_operator_set_that_cannot_hold_a_scheme_is_refused(scheme: str, opset: int, tmp_path: Path) -> None:
     path = saved(graphs.one("Relu", opset=opset), tmp_path)
@@ -170,13 +193,15 @@ def test_one_path_for_every_tensorrt(typed: bool) -> None:
     builder.num_DLA_cores = 2
     builder.build_serialized_network.return_value = memoryview(b"engine")
     builder.create_network.return_value.num_layers = 3
-    said, engine = build(trt, Path("model.onnx"), EngineSettings(workspace_mb=8, optimization_level=5, dla_core=1))
+    settings = EngineSettings(workspace_mb=8, optimization_level=5, dla_core=1)
+    built = build(trt, "model.onnx", settings.model_dump())
     config = builder.create_builder_config.return_value
-    assert (said.answer, said.by, engine) == (Answer.BUILT, "tensorrt 10.3.0", b"engine")
+    assert (built.engine, built.layers) == (b"engine", 3)
     builder.create_network.assert_called_once_with(2 if typed else 0)
     config.set_memory_pool_limit.assert_called_once_with(trt.MemoryPoolType.WORKSPACE, 8 << 20)
     assert (config.builder_optimization_level, config.DLA_core) == (5, 1)
     config.set_flag.assert_called_once_with(trt.BuilderFlag.GPU_FALLBACK)
+    config.clear_flag.assert_called_once_with(trt.BuilderFlag.TF32)
 
 
 @pytest.mark.parametrize(

@@ -34,5 +34,5 @@ def test_every_scheme_of_every_network_is_built(name: str, tmp_path: Path) -> No
             tensorrt.quantize(plain, scheme, calibration, Quantize(), output)
         description = read_value(EngineDescription, output.with_suffix(tensorrt.DESCRIPTION))
         assert description.front_end.answer is Answer.BUILT, f"{scheme}: {description.front_end.reason}"
-        asked = {"static_int8": "int8", "int8_fp16": "int8"}.get(scheme, scheme)
+        asked = {"static_int8": "int8", "int8_fp16": "int8", "implicit_int8": "int8"}.get(scheme, scheme)
         assert asked in description.precisions.values()

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from l0gm_edge.core.artifact import Artifact, Role, TensorSpec
+from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.core.evidence import Evidence, Logits, Measured
 from l0gm_edge.core.hardware import Budgets, Execution, HardwareProfile, Runtime
 from l0gm_edge.core.measurement import Block, Conditions, LayerTime, Measurement, ProviderShare
@@ -97,6 +98,21 @@ def measured(role: Role, runtime: str, scheme: str, *, ms: float, size: int, noi
         for split, values in reference.items()
     }
     return Measured(artifact, Measurement(**plain | changes), {} if role is Role.FLOOR else outputs)
+
+
+def engine_run(layers: str | None, asked: dict[str, str], *, chosen: bool = False) -> EngineRun:
+    """TensorRT's part of a measurement: what its inspector said, and what the file asks for."""
+    return EngineRun(
+        by="tensorrt 10.3.0",
+        key=None,
+        engine_sha256="0" * 64,
+        size_bytes=1,
+        build_seconds=None,
+        timing="host clock",
+        layers=layers,
+        asked=asked,
+        chosen_by_tensorrt=chosen,
+    )
 
 
 def shares(on_cpu: int = 1) -> tuple[ProviderShare, ...]:

@@ -52,3 +52,13 @@ def test_a_model_that_its_runtime_refuses_ends_with_status_4(invoke: Invoke, tmp
     result = invoke("profile", str(tmp_path / "bad.onnx"), *FEW)
     assert result.exit_code == 4
     assert "model 'bad'" in result.stderr
+
+
+def test_a_machine_without_a_gpu_says_so_in_one_line_and_ends_with_status_4(invoke: Invoke, tmp_path: Path) -> None:
+    if Path("/proc/driver/nvidia").exists():
+        pytest.skip("this machine has an NVIDIA GPU")
+    model = tiny_models.write_onnx(tmp_path / "m.trt.onnx")
+    result = invoke("profile", str(model), "--hardware", "nvidia-gpu", "--processes", "1", "--runs", "10")
+    assert result.exit_code == 4
+    assert "there is no NVIDIA GPU on this device: libcuda.so.1 cannot be loaded" in result.stderr
+    assert "Traceback" not in result.stderr

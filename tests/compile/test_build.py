@@ -109,3 +109,28 @@ def test_only_schemes_with_ranges_name_their_calibration_set(built: Build) -> No
         ("static_int8", True),
         ("fp16", False),
     ]
+
+
+def test_a_profiles_engine_settings_reach_the_description_of_every_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest of TensorRT's backend stands in: no exporter, and no front end that takes its time."""
+    import tensorrt_graphs as graphs
+
+    from l0gm_edge.backends import tensorrt
+    from l0gm_edge.core.engine import Answer, EngineDescription, EngineSettings, FrontEnd
+    from l0gm_edge.core.store import read_value
+
+    built = FrontEnd(answer=Answer.BUILT, by="tensorrt 10.3.0", reason="parsed and built")
+    monkeypatch.setattr("l0gm_edge.backends._tensorrt_describe.ask_front_end", lambda *_: built)
+    monkeypatch.setattr(tensorrt, "convert", lambda _, output: output.write_bytes(graphs.linear().SerializeToString()))
+    (tmp_path / "model.pt2").touch()
+    runtime = Runtime(name="tensorrt", schemes=("implicit_int8",), engine=EngineSettings(workspace_mb=77))
+    hardware = HardwareProfile(name="bench", title="Bench", runtimes=(runtime,))
+    rows = {"x": np.ones((3, 16), np.float32)}
+    made = build(tmp_path / "model.pt2", Role.COMPRESSED, hardware, rows, Quantize(), None, tmp_path)
+    assert [one.scheme for one in made] == ["fp32", "implicit_int8"]
+    for one in made:
+        description = read_value(EngineDescription, (tmp_path / one.path).with_suffix(tensorrt.DESCRIPTION))
+        assert (description.settings.workspace_mb, description.scheme) == (77, one.scheme)
+        assert (description.calibration_sha256 is None) == (one.scheme == "fp32")

@@ -225,6 +225,36 @@ def test_a_wrong_profile_is_refused(tmp_path: Path, added: str, expected: str) -
     assert expected in profile_refusal(tmp_path / "bench.yaml", f"{PROFILE}{added}\n").what
 
 
+ENGINES = """\
+name: board
+title: A board
+runtimes:
+  - name: tensorrt
+    schemes: [fp16, implicit_int8]
+    engine: {workspace_mb: 512, oldest: "10.3"}
+"""
+
+
+def test_a_profile_says_how_its_device_builds_engines(tmp_path: Path) -> None:
+    (tmp_path / "board.yaml").write_text(ENGINES, encoding="utf-8")
+    settings = load.hardware(str(tmp_path / "board.yaml")).opening("tensorrt").engine
+    assert settings is not None
+    assert settings.workspace_mb == 512
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "expected"),
+    [
+        ("name: tensorrt", "name: tflite", "engine goes with name: tensorrt; found tflite"),
+        ("workspace_mb", "workspace", "runtimes.0.engine.workspace: unknown key; did you mean 'workspace_mb'?"),
+        ('"10.3"', '"11"', "implicit_int8 needs the calibrator of TensorRT 10, and engine.oldest is 11"),
+        ("workspace_mb: 512", "dla_core: 0, before: '10'", "no TensorRT is at least 10.3 and before 10"),
+    ],
+)
+def test_engine_settings_that_cannot_be_are_refused(tmp_path: Path, right: str, wrong: str, expected: str) -> None:
+    assert expected in profile_refusal(tmp_path / "board.yaml", ENGINES.replace(right, wrong)).what
+
+
 def test_a_wrong_key_inside_a_list_is_told_by_its_place(tmp_path: Path) -> None:
     error = profile_refusal(tmp_path / "bench.yaml", PROFILE.replace("schemes", "scheme"))
     assert "runtimes.0.scheme: unknown key; did you mean 'schemes'?" in error.what

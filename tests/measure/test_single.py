@@ -54,20 +54,24 @@ def test_a_damaged_model_is_told_by_its_name(device: FakeDevice, hardware: Hardw
         )
 
 
-@pytest.mark.parametrize("ending", [".engine", ".pt2", "", ".ONNX"])
+@pytest.mark.parametrize("ending", [".plan", ".pt2", "", ".ONNX"])
 def test_a_file_for_no_runtime_is_refused_with_what_is_allowed(
     hardware: HardwareProfile, tmp_path: Path, ending: str
 ) -> None:
     (tmp_path / f"m{ending}").touch()
     with pytest.raises(RefusedInput, match=f"cannot time a '{ending}' file") as caught:
         single.runtime_of(tmp_path / f"m{ending}", hardware)
-    assert caught.value.allowed == ".onnx (onnxruntime), .ort (onnxruntime), .tflite (tflite), .trt.onnx (tensorrt)"
+    known = ".engine (tensorrt), .onnx (onnxruntime), .ort (onnxruntime), .tflite (tflite), .trt.onnx (tensorrt)"
+    assert caught.value.allowed == known
 
 
-def test_a_file_bound_for_tensorrt_is_not_timed_by_another_runtime(hardware: HardwareProfile, tmp_path: Path) -> None:
-    (tmp_path / "m.trt.onnx").touch()
+@pytest.mark.parametrize("ending", [".trt.onnx", ".engine"])
+def test_a_file_bound_for_tensorrt_is_not_timed_by_another_runtime(
+    ending: str, hardware: HardwareProfile, tmp_path: Path
+) -> None:
+    (tmp_path / f"m{ending}").touch()
     with pytest.raises(RefusedInput, match="host-cpu does not have the runtime tensorrt"):
-        single.runtime_of(tmp_path / "m.trt.onnx", hardware)
+        single.runtime_of(tmp_path / f"m{ending}", hardware)
 
 
 def test_a_runtime_that_the_device_lacks_is_refused(hardware: HardwareProfile, tmp_path: Path) -> None:

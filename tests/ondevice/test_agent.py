@@ -7,7 +7,6 @@ import hashlib
 import importlib.util
 import itertools
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ import onnxruntime
 import pytest
 import tiny_models
 
+from l0gm_edge.measure import job as job_of_host
 from l0gm_edge.ondevice import onnxruntime_session
 
 needs_azure = pytest.mark.skipif(
@@ -43,8 +43,8 @@ def run(folder: Path, task: dict[str, Any], models: list[dict[str, Any]], **sets
         np.savez(folder / f"{name}.npz", **arrays)
     job = {"name": "job", "models": models, "inputs": {name: f"{name}.npz" for name in sets}, "seed": 1} | task
     (folder / "job.json").write_text(json.dumps(job))
-    for program in ("agent.py", "onnxruntime_session.py"):
-        shutil.copyfile(AGENT.with_name(program), folder / program)
+    for name in job_of_host.PROGRAMS:
+        (folder / name).write_bytes((AGENT.parent / name).read_bytes())
     ended = subprocess.run([sys.executable, "agent.py", "job.json"], cwd=folder, capture_output=True, text=True)
     found: dict[str, Any] = json.loads((folder / "job-result.json").read_text())
     assert ended.returncode == (0 if found["status"] == "ok" else 1), ended.stderr
