@@ -142,10 +142,10 @@ def network_rows(device: Device, name: str, folder: Path) -> list[Row]:
 
 
 def network_files(model: nn.Module, folder: Path, name: str) -> dict[tuple[str, str], Path]:
-    """The model in every scheme of every runtime of this machine, by runtime and scheme."""
+    """The model in every scheme of every runtime of this machine that takes it, by runtime and scheme."""
     files: dict[tuple[str, str], Path] = {}
     for runtime in RUNTIMES:
-        made = compiled(model, SHAPES, runtime, tuple(backends.plugin(runtime).SCHEMES), folder / f"{name}-{runtime}")
+        made = compiled(model, SHAPES, runtime, schemes(runtime), folder / f"{name}-{runtime}")
         if runtime == "onnxruntime":
             made[EVERYTHING] = folder / f"{name}-everything.onnx"
             rows = Rows(random_rows(SHAPES, CALIBRATED, seed=0))
@@ -154,12 +154,17 @@ def network_files(model: nn.Module, folder: Path, name: str) -> dict[tuple[str, 
     return files
 
 
+def schemes(runtime: str) -> tuple[str, ...]:
+    """A runtime's schemes that take a network with experts."""
+    return tuple(one for one in backends.plugin(runtime).SCHEMES if one != "integer_only")
+
+
 def network_bars(rows: Sequence[Row]) -> list[Bar]:
     """Int8 has to pay on the large model, and leaving out what does not gain has to pay against quantizing all."""
     ratios = {(row["runtime"], row["scheme"]): float(row["ratio"] or 0) for row in rows if row["model"] == "large"}
     held = []
     for runtime in RUNTIMES:
-        best = min(ratios[runtime, scheme] for scheme in backends.plugin(runtime).SCHEMES if "int8" in scheme)
+        best = min(ratios[runtime, scheme] for scheme in schemes(runtime) if "int8" in scheme)
         held.append(at_most(f"{runtime}, large model: best int8 preset / fp32", best, 1.0))
     chosen = ratios["onnxruntime", "static_int8"] / ratios["onnxruntime", EVERYTHING]
     return [*held, at_most(f"onnxruntime, large model: static_int8 / {EVERYTHING}", chosen, 1.0)]

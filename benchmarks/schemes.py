@@ -6,8 +6,8 @@ which one ships.
 Files are made as by `l0gm-edge compile`, then measured, checked and chosen as by `l0gm-edge run`; all files of a
 network are timed interleaved, one thread, batch 1. Accuracy and ECE (after a temperature fitted on validation) are
 those of the device's answers, SQNR is of its logits against torch's. `fast` is the share of operator time that XNNPACK
-takes, or, in ONNX Runtime, kernels that compute in int8. w8a16 is left out: it is made for NPUs, and ten
-times slower here.
+takes, or, in ONNX Runtime, kernels that compute in int8. w8a16, full_int8 and integer_only are left out: they are made
+for NPUs, and w8a16 is ten times slower here.
 
 Finished networks are kept in DIR (default: runs/schemes) and not made again; what was asked of some networks alone is
 written there, too. Weights are kept in a cache (trained_nets.py); without it, training takes half an hour. Needs a
@@ -57,7 +57,7 @@ from l0gm_edge.pipeline.shipping import SOUND
 from l0gm_edge.quantize.calibration_set import calibration_set
 
 Row = dict[str, Cell]
-LEFT_OUT = ("w8a16",)
+LEFT_OUT = ("w8a16", "full_int8", "integer_only")
 ON_LABELLED = ("accuracy", "confidence")
 LIMITS = Checks(max_accuracy_drop_points=0.5)
 ROWS = {"validation": 1000, "test": 2500}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from l0gm_edge.core.artifact import Artifact
     from l0gm_edge.core.build import Build
-    from l0gm_edge.core.dataset import Dataset, Split
+    from l0gm_edge.core.dataset import Dataset, Normalization, Split
     from l0gm_edge.core.description import Description
     from l0gm_edge.core.errors import L0GMEdgeError
     from l0gm_edge.core.hardware import HardwareProfile
@@ -36,6 +36,7 @@ __all__ = [
     "HardwareProfile",
     "L0GMEdgeError",
     "Measurement",
+    "Normalization",
     "PrunePlan",
     "Recipe",
     "Report",
@@ -58,6 +59,7 @@ _HOMES = {
     "HardwareProfile": "core.hardware",
     "L0GMEdgeError": "core.errors",
     "Measurement": "core.measurement",
+    "Normalization": "core.dataset",
     "PrunePlan": "core.plan",
     "Recipe": "core.recipe",
     "Report": "core.report",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, cast
 
-from pydantic import NonNegativeFloat, NonNegativeInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from l0gm_edge.core import plugins
 from l0gm_edge.core.artifact import TensorSpec
@@ -19,11 +19,15 @@ Samples = Mapping[str, Values]
 
 
 class ModelFacts(Value):
-    """What a model file says of itself: inputs, outputs, and how often each operator stands in it."""
+    """What a model file says of itself: inputs, outputs, and how often each operator stands in it.
+
+    `float_ops` counts those that compute in floats, in files of runtimes that have operators on integers.
+    """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     ops: dict[str, int]
+    float_ops: dict[str, int] = Field(default_factory=dict)
 
 
 class Sensitivity(Value):

@@ -14,7 +14,7 @@ import onnx
 from onnx import TensorProto
 
 from l0gm_edge.backends._tensorrt_graph import DEFAULT_DOMAINS, Graph, argument, attribute, label, type_name
-from l0gm_edge.core.value import Value
+from l0gm_edge.core.problem import Problem
 
 OPSETS = range(9, 25)
 LARGEST_K = 3840
@@ -34,19 +34,6 @@ SequenceLength SequenceMap SoftmaxCrossEntropyLoss StringConcat StringNormalizer
 Unique
 """
 UNSUPPORTED = frozenset(_UNSUPPORTED.split())
-
-
-class Problem(Value):
-    """A rule that a file breaks: its name, the node, what is wrong and the way out."""
-
-    rule: str
-    node: str
-    what: str
-    todo: str
-
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.node}: {self.what}; {self.todo}"
-
 
 Rule = Callable[[Graph], Iterator[Problem]]
 

@@ -9,7 +9,7 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from l0gm_edge.backends import ModelFacts
-from l0gm_edge.core.artifact import TensorSpec
+from l0gm_edge.core.artifact import Affine, TensorSpec
 from l0gm_edge.core.errors import RefusedInput
 
 _IDENTIFIER = b"TFL3"
@@ -51,13 +51,13 @@ def pack(model: Any) -> bytes:
 def facts(model: Any, path: Path) -> ModelFacts:
     """Inputs and outputs in signature order, and operators of every subgraph; custom ones as `custom.Name`."""
     signature = model.signatureDefs[0]
-    names = [_op(code) for code in model.operatorCodes]
-    used = Counter(names[operator.opcodeIndex] for graph in model.subgraphs for operator in graph.operators)
+    used = [(op_name(model, one), graph, one) for graph in model.subgraphs for one in graph.operators]
     tensors = model.subgraphs[signature.subgraphIndex].tensors
     return ModelFacts(
         inputs=tuple(_spec(one, tensors[one.tensorIndex], path) for one in signature.inputs),
         outputs=tuple(_spec(one, tensors[one.tensorIndex], path) for one in signature.outputs),
-        ops=dict(sorted(used.items())),
+        ops=dict(sorted(Counter(name for name, _, _ in used).items())),
+        float_ops=dict(sorted(Counter(one[0] for one in used if _computes_in_floats(*one)).items())),
     )
 
 
@@ -89,6 +89,13 @@ def is_constant(model: Any, tensor: Any) -> bool:
     return model.buffers[tensor.buffer].data is not None and len(model.buffers[tensor.buffer].data) > 0
 
 
+def _computes_in_floats(name: str, graph: Any, operator: Any) -> bool:
+    """Whether it reads or writes floats, other than to turn them into integers and back at the model's border."""
+    touched = {index for index in (*operator.inputs, *operator.outputs) if index >= 0}
+    at_border = name in ("QUANTIZE", "DEQUANTIZE") and not touched.isdisjoint((*graph.inputs, *graph.outputs))
+    return not at_border and any(graph.tensors[index].type == schema.TensorType.FLOAT32 for index in touched)
+
+
 def _module(name: str) -> str:
     """`m.Net/m.Moe_moe/torch.nn.modules.linear.Linear_router;2` -> `moe.router`; the root carries no attribute."""
     path = name.split(";", 1)[0]
@@ -98,7 +105,9 @@ def _module(name: str) -> str:
     return ".".join(attribute for attribute in attributes if attribute)
 
 
-def _op(code: Any) -> str:
+def op_name(model: Any, operator: Any) -> str:
+    """An operator's name: `CONV_2D`; `custom.Name` of a custom one."""
+    code = model.operatorCodes[operator.opcodeIndex]
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     if number == schema.BuiltinOperator.CUSTOM:
         return f"custom.{(code.customCode or b'?').decode(errors='replace')}"
@@ -110,8 +119,18 @@ def _spec(named: Any, tensor: Any, path: Path) -> TensorSpec:
     if tensor.shape is None or (signature is not None and any(size < 0 for size in signature)):
         raise _refused(path, f"tensor {named.name.decode()} has no fixed shape")
     return TensorSpec(
-        name=named.name.decode(), shape=tuple(int(size) for size in tensor.shape), dtype=_DTYPES[tensor.type]
+        name=named.name.decode(),
+        shape=tuple(int(size) for size in tensor.shape),
+        dtype=_DTYPES[tensor.type],
+        quantization=_affine(tensor),
     )
+
+
+def _affine(tensor: Any) -> Affine | None:
+    quantization = tensor.quantization
+    if quantization is None or quantization.scale is None or len(quantization.scale) != 1:
+        return None
+    return Affine(scale=float(quantization.scale[0]), zero_point=int(quantization.zeroPoint[0]))
 
 
 def _refused(path: Path, why: str) -> RefusedInput:

@@ -62,6 +62,21 @@ def static_int8(quantizer: Quantizer) -> None:
     _float_router(quantizer)
 
 
+def full_int8(quantizer: Quantizer) -> None:
+    """Int8 weights and activations wherever there is such an operator, routers included; floats in and out."""
+    integer_only(quantizer)
+    for op in (Op.INPUT, Op.OUTPUT):
+        quantizer.update_quantization_recipe(EVERYWHERE, op, algorithm_key=AlgorithmName.NO_QUANTIZE)
+
+
+def integer_only(quantizer: Quantizer) -> None:
+    """Int8 wherever there is such an operator, inputs and outputs included."""
+    quantizer.add_static_config(EVERYWHERE, Op.ALL_SUPPORTED, 8, 8, A_CHANNEL)
+    for op in LINEAR:
+        quantizer.add_static_config(EVERYWHERE, op, 8, 8, A_LAYER)
+    quantizer.add_dynamic_config(EVERYWHERE, Op.EMBEDDING_LOOKUP, 8, A_LAYER)
+
+
 def mixed_int8(quantizer: Quantizer) -> None:
     """Static where the time goes in a convolutional network, dynamic where its accuracy is lost."""
     _static_convolutions(quantizer)
@@ -155,6 +170,8 @@ SET_UP: dict[str, Callable[[Quantizer], None]] = {
     "fp16": fp16,
     "dynamic_int8": dynamic_int8,
     "static_int8": static_int8,
+    "full_int8": full_int8,
+    "integer_only": integer_only,
     "mixed_int8": mixed_int8,
     "w8a16": w8a16,
     "weight_int8": weight_int8,

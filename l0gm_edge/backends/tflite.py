@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from l0gm_edge.backends import ModelFacts, Samples, _calibration_file, _child
 from l0gm_edge.core import environment
+from l0gm_edge.core.errors import ExportFailed
 from l0gm_edge.core.recipe import Quantize
 
 EXTRA = "tflite"
@@ -22,13 +23,15 @@ SCHEMES = {
     "fp16": "16-bit weights, computed in 32-bit floats (16-bit on GPUs); half the file",
     "dynamic_int8": "8-bit weights, activations quantized as they come; needs no calibration",
     "static_int8": "8-bit weights and activations in convolutions and linear layers, float elsewhere",
+    "full_int8": "8-bit weights and activations in every operator that has such a form; float inputs and outputs",
+    "integer_only": "as full_int8, without any float, inputs and outputs included: for NPUs and microcontrollers",
     "mixed_int8": "static in convolutions, dynamic in linear layers: nearly as fast, more accurate",
     "w8a16": "8-bit weights, 16-bit activations in all heavy layers: for NPUs, slow on CPUs",
     "weight_int8": "8-bit weights, computed in floats; needs no calibration",
     "weight_int4": "4-bit weights in linear layers and embeddings, 8-bit in convolutions, computed in floats",
     "dynamic_int4": "4-bit weights in linear layers and embeddings, activations quantized as they come",
 }
-RANGED = frozenset({"static_int8", "mixed_int8", "w8a16"})
+RANGED = frozenset({"static_int8", "full_int8", "integer_only", "mixed_int8", "w8a16"})
 
 
 def require_installed() -> None:
@@ -64,7 +67,10 @@ def _program(source: Path, folder: Path) -> Path:
 
 
 def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path) -> None:
-    """Write an fp32 TFLite file in another of `SCHEMES`. Raises DataError, MissingExtra or ExportFailed."""
+    """Write an fp32 TFLite file in another of `SCHEMES`.
+
+    Raises DataError, MissingExtra or ExportFailed, also where `integer_only` would leave an operator in floats.
+    """
     environment.require("ai_edge_quantizer", EXTRA, "quantization for TFLite")
     _calibration_file.require_fit(calibration, inspect(source))
     with TemporaryDirectory(prefix="l0gm-edge-") as folder:
@@ -77,6 +83,21 @@ def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize
             samples,
             output,
             purpose=f"quantization to {scheme} for TFLite",
+        )
+    if scheme == "integer_only":
+        _require_no_floats(output)
+
+
+def _require_no_floats(output: Path) -> None:
+    """Leave nothing of a file that computes in floats."""
+    left = inspect(output).float_ops
+    if left:
+        output.unlink()
+        raise ExportFailed(
+            f"{', '.join(f'{name} ({count}x)' for name, count in left.items())} would stay in floats",
+            where=output.name,
+            allowed="operators that have an 8-bit form, with 8-bit inputs",
+            todo="replace the layers they come from, or take full_int8, which leaves them in floats",
         )
 
 

@@ -50,14 +50,29 @@ def session_options(onnxruntime: Any, settings: dict[str, Any]) -> Any:
 
 def logits(predict: Any, model: dict[str, Any], rows: dict[str, Any]) -> Any:
     """Logits (n, classes) of rows by input name, each (n, *shape). Raises ValueError for inputs of another shape."""
-    # A runtime may want token ids in another type than they come in.
-    inputs = {spec["name"]: np.asarray(rows[spec["name"]]).astype(spec["dtype"]) for spec in model["inputs"]}
+    inputs = {spec["name"]: taken(np.asarray(rows[spec["name"]]), spec) for spec in model["inputs"]}
     count = len(next(iter(inputs.values())))
     for spec in model["inputs"]:
         found, wanted = inputs[spec["name"]].shape, (count, *spec["shape"][1:])
         if found != wanted:
             raise ValueError(f"input {spec['name']} has shape {found}, not {wanted}")
-    return np.concatenate([predict({name: values[i : i + 1] for name, values in inputs.items()}) for i in range(count)])
+    found = [predict({name: values[i : i + 1] for name, values in inputs.items()}) for i in range(count)]
+    return real(np.concatenate(found), model["outputs"][0])
+
+
+def taken(values: Any, spec: dict[str, Any]) -> Any:
+    """Values as an input takes them: real numbers rounded to its integers, unless they are; token ids in its type."""
+    affine = spec["quantization"]
+    if affine and values.dtype != spec["dtype"]:
+        limits = np.iinfo(spec["dtype"])
+        values = np.clip(np.rint(values / affine["scale"]) + affine["zero_point"], limits.min, limits.max)
+    return values.astype(spec["dtype"])
+
+
+def real(values: Any, spec: dict[str, Any]) -> Any:
+    """What an output says, in real numbers."""
+    affine = spec["quantization"]
+    return (values.astype(np.float32) - affine["zero_point"]) * np.float32(affine["scale"]) if affine else values
 
 
 def run(folder: Path, manifest: dict[str, Any], model: dict[str, Any]) -> Any:

@@ -57,7 +57,8 @@ class Parameter:
 def sources(labels: Sequence[str], models: Sequence[Model]) -> dict[str, str]:
     """Source text by path in the bundle.
 
-    Only for models that take `ELEMENTS` and whose first output is a float32 score for each label.
+    Only for models that take `ELEMENTS` and whose first output is a score for each label, in float32 or in int8 that
+    stands for it.
     """
     written = [model for model in models if _is_plain(model, len(labels))]
     found: dict[str, str] = {}
@@ -76,8 +77,8 @@ def sources(labels: Sequence[str], models: Sequence[Model]) -> dict[str, str]:
 
 def _is_plain(model: Model, classes: int) -> bool:
     scores = model.outputs[0]
-    gives_scores = scores.dtype == "float32" and _count(scores) == classes
-    return gives_scores and all(spec.dtype in ELEMENTS for spec in model.inputs)
+    gives_scores = scores.dtype == "float32" or (scores.dtype == "int8" and scores.quantization is not None)
+    return gives_scores and _count(scores) == classes and all(spec.dtype in ELEMENTS for spec in model.inputs)
 
 
 def _templates(model: Model) -> Iterator[tuple[str, str]]:
@@ -120,7 +121,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(cpp=_cpp, kotlin=_kotlin, element=_element, count=_count, bytes=_bytes)
+    environment.filters.update(cpp=_cpp, kotlin=_kotlin, element=_element, count=_count, bytes=_bytes, affine=_affine)
     return environment
 
 
@@ -140,6 +141,11 @@ def _kotlin(text: str) -> str:
 
 def _element(spec: TensorSpec) -> Element:
     return ELEMENTS[spec.dtype]
+
+
+def _affine(spec: TensorSpec) -> str:
+    """Scale and zero point as two C++ numbers."""
+    return f"{spec.quantization.scale}f, {spec.quantization.zero_point}" if spec.quantization else "0, 0"
 
 
 def _count(spec: TensorSpec) -> int:

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from l0gm_edge.core import store
 from l0gm_edge.core.artifact import TensorSpec
+from l0gm_edge.core.dataset import Normalization
 from l0gm_edge.core.finish import FormKind, Level
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.opening import Settings
@@ -50,13 +51,15 @@ class Model(Value):
 
     `expected` holds the logits its device gave for the samples. Run again, also on another processor, they differ by at
     most `tolerance` times the largest of them, and so do those of its `forms`. A model of ONNX Runtime was measured
-    with these `providers` and `settings`.
+    with these `providers` and `settings`. `measured_sha256` is the digest of the file that was measured and
+    judged; the one shipped is the same, or the same with its metadata written into it.
     """
 
     name: str
     runtime: str
     scheme: str
     path: Inside
+    measured_sha256: Sha256
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     temperature: PositiveFloat
@@ -86,6 +89,7 @@ class Manifest(Value):
     hardware: HardwareProfile
     labels: tuple[str, ...]
     preprocess: str
+    normalization: dict[str, Normalization]
     samples: Inside
     sample_count: PositiveInt
     models: Annotated[tuple[Model, ...], Field(min_length=1)]

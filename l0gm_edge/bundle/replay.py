@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l0gm_edge.bundle.manifest import MANIFEST, Model
+from l0gm_edge.core.engine import TENSORRT
 from l0gm_edge.core.errors import MissingExtra, ToolFailed
 
 NO_RUNTIME = 3
@@ -34,7 +35,7 @@ def replay(folder: Path, model: Model) -> NDArray[np.float32]:
         except subprocess.TimeoutExpired as error:
             raise ToolFailed(f"the samples took longer than {TIMEOUT_S} s", where=model.name) from error
         if done.returncode == NO_RUNTIME:
-            raise MissingExtra(model.runtime, _extra(model.runtime), f"running {model.name}")
+            raise MissingExtra(model.runtime, _extra(model.runtime), f"running {model.name}", _elsewhere(model.runtime))
         if done.returncode:
             last = done.stderr.strip().rpartition("\n")[2] or f"the process ended with status {done.returncode}"
             raise ToolFailed(f"the model did not run: {last}", where=model.name)
@@ -44,6 +45,11 @@ def replay(folder: Path, model: Model) -> NDArray[np.float32]:
 
 def _extra(runtime: str) -> str:
     return "onnx" if runtime == "onnxruntime" else f"{runtime}-runtime"
+
+
+def _elsewhere(runtime: str) -> str | None:
+    """What to do about a runtime that no extra brings here."""
+    return "its engine is built on the device: l0gm-edge profile or compare, there" if runtime == TENSORRT else None
 
 
 def _main(folder: Path, model: str, output: Path) -> int:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l0gm_edge.bundle import consumers, sbom
+from l0gm_edge.backends import tensorrt
+from l0gm_edge.bundle import consumers, metadata, sbom
 from l0gm_edge.bundle.manifest import MANIFEST, File, Manifest, Model, ShippedForm
 from l0gm_edge.core import arrays, store
 from l0gm_edge.core.artifact import Artifact
-from l0gm_edge.core.dataset import Values
+from l0gm_edge.core.dataset import Normalization, Values
+from l0gm_edge.core.engine import TENSORRT
 from l0gm_edge.core.errors import DataError, RefusedInput
 from l0gm_edge.core.finish import Finish
 from l0gm_edge.core.hardware import HardwareProfile
@@ -56,7 +58,8 @@ class Shipped:
 class Contents:
     """Everything a bundle is made from. `samples[input]` is (n, *shape); `reports` is text by file name.
 
-    There is no recipe when a person's own model was built without one.
+    `preprocess` tells in words how inputs are made from raw data, `normalization` in numbers where it is no more than
+    that. There is no recipe when a person's own model was built without one.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Contents:
     samples: Mapping[str, Values]
     models: Sequence[Shipped]
     reports: Mapping[str, str]
+    normalization: Mapping[str, Normalization] = field(default_factory=dict)
 
 
 def write(contents: Contents, folder: Path) -> Manifest:
@@ -84,12 +88,15 @@ def write(contents: Contents, folder: Path) -> Manifest:
             left_over.unlink()
         files = {SAMPLES: _put(folder, SAMPLES, arrays.packed(dict(sorted(contents.samples.items()))))}
         files[CONSUMER] = _put(folder, CONSUMER, Path(__file__).with_name(CONSUMER).read_bytes())
-        for shipped in contents.models:
-            store.require_digest(shipped.source, shipped.artifact.sha256)
-            files[_model_path(shipped)] = _put(folder, _model_path(shipped), shipped.source.read_bytes())
-            files[_expected_path(shipped)] = _put(folder, _expected_path(shipped), _npy(shipped.expected))
-            files |= _put_forms(folder, shipped)
         models = tuple(_model(shipped, contents.hardware) for shipped in contents.models)
+        for shipped, model in zip(contents.models, models, strict=True):
+            store.require_digest(shipped.source, shipped.artifact.sha256)
+            told = metadata.Told(model, tuple(contents.labels), contents.preprocess, contents.normalization)
+            files[model.path] = _put(folder, model.path, metadata.content(shipped.source, told))
+            files[model.expected] = _put(folder, model.expected, _npy(shipped.expected))
+            for name, path in _beside(shipped).items():
+                files[name] = _put(folder, name, path.read_bytes())
+            files |= _put_forms(folder, shipped)
         for name, text in consumers.sources(contents.labels, models).items():
             files[name] = _put(folder, name, text.encode())
         files[SBOM] = _put(folder, SBOM, sbom.render(contents.name, models, files).encode())
@@ -101,6 +108,7 @@ def write(contents: Contents, folder: Path) -> Manifest:
             hardware=contents.hardware.shareable,
             labels=tuple(contents.labels),
             preprocess=contents.preprocess,
+            normalization=dict(sorted(contents.normalization.items())),
             samples=SAMPLES,
             sample_count=count,
             models=models,
@@ -137,6 +145,8 @@ def _sample_count(contents: Contents) -> int:
     lengths |= {len(shipped.expected) for shipped in contents.models}
     if len(lengths) != 1 or lengths == {0}:
         raise DataError(f"samples and expected outputs have lengths {sorted(lengths)}", allowed="one length, above 0")
+    if unknown := sorted(contents.normalization.keys() - contents.samples.keys()):
+        raise DataError(f"there is a normalization for {', '.join(unknown)}", allowed=", ".join(contents.samples))
     for shipped in contents.models:
         for spec in shipped.artifact.inputs:
             found = contents.samples[spec.name].shape[1:] if spec.name in contents.samples else None
@@ -182,23 +192,25 @@ def _model(shipped: Shipped, hardware: HardwareProfile) -> Model:
         name=artifact.name,
         runtime=artifact.runtime,
         scheme=artifact.scheme,
-        path=_model_path(shipped),
+        path=f"models/{artifact.name}{shipped.source.suffix}",
+        measured_sha256=artifact.sha256,
         inputs=artifact.inputs,
         outputs=artifact.outputs,
         temperature=shipped.temperature,
-        expected=_expected_path(shipped),
+        expected=f"samples/expected-{artifact.name}.npy",
         tolerance=tolerance(artifact.scheme),
         tools=artifact.tools,
         **_finished(shipped, hardware),
     )
 
 
-def _model_path(shipped: Shipped) -> str:
-    return f"models/{shipped.artifact.name}{shipped.source.suffix}"
-
-
-def _expected_path(shipped: Shipped) -> str:
-    return f"samples/expected-{shipped.artifact.name}.npy"
+def _beside(shipped: Shipped) -> dict[str, Path]:
+    """What a device builds TensorRT's engine from beside the model, by where it goes."""
+    if shipped.artifact.runtime != TENSORRT:
+        return {}
+    endings = (tensorrt.DESCRIPTION, tensorrt.CALIBRATION)
+    found = {ending: shipped.source.with_suffix(ending) for ending in endings}
+    return {f"models/{shipped.artifact.name}{ending}": path for ending, path in found.items() if path.is_file()}
 
 
 def _put(folder: Path, name: str, content: bytes) -> File:

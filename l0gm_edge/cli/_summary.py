@@ -40,6 +40,7 @@ def _lines(report: Report, folder: Path) -> list[str]:
         f"  ECE scaled  {dense.ece_scaled:>12.4f} -> {small.ece_scaled:.4f}",
         "",
         *(_artifact(row) for row in report.artifacts if row.role == "compressed"),
+        *(f"  ? {verdict.artifact}: {verdict.reason}" for verdict in report.unmeasured),
         *(f"    {one.artifact}: {told}" for one in report.finishes for told in one.told),
         "",
         f"  page:   {folder / 'report.html'}",

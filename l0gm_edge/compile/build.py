@@ -117,4 +117,5 @@ def _artifact(
         calibration_sha256=calibration_sha256,
         tools=environment.tool_versions(),
         ops=facts.ops,
+        float_ops=facts.float_ops,
     )

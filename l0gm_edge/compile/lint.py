@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
 from l0gm_edge.backends import ModelFacts
+from l0gm_edge.compile import rules
+from l0gm_edge.core.artifact import Artifact
 
 # Operators by which a gate or mask that was not cut would act.
 _MASKING = frozenset({"MUL", "Mul", "WHERE", "Where", "SELECT", "SELECT_V2", "LOGISTIC", "Sigmoid", "Clip"})
+
+
+def linted(
+    artifact: Artifact,
+    path: Path,
+    target: rules.Target,
+    reference: ModelFacts | None = None,
+    allowed: Collection[str] = (),
+) -> Artifact:
+    """The record of a file with its problems: those of `lint`, and the rules of its runtime's releases that it breaks.
+
+    Raises RefusedInput for a file that cannot be read.
+    """
+    facts = ModelFacts(inputs=artifact.inputs, outputs=artifact.outputs, ops=artifact.ops)
+    if artifact.runtime not in rules.names():
+        return artifact.model_copy(update={"problems": lint(facts, reference, allowed)})
+    broken = tuple(str(one) for one in rules.plugin(artifact.runtime).problems(path, target))
+    return artifact.model_copy(update={"problems": (*broken, *lint(facts, reference, facts.ops))})
 
 
 def lint(facts: ModelFacts, reference: ModelFacts | None = None, allowed: Collection[str] = ()) -> tuple[str, ...]:

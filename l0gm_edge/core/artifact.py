@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from l0gm_edge.core.value import Value
 
@@ -17,19 +17,31 @@ class Role(StrEnum):
     FLOOR = "floor"
 
 
+class Affine(Value):
+    """How integers stand for real numbers: (integer - zero_point) * scale."""
+
+    scale: PositiveFloat
+    zero_point: int
+
+
 class TensorSpec(Value):
-    """A named input or output; the batch axis, always first, is written as its fixed size."""
+    """A named input or output; the batch axis, always first, is written as its fixed size.
+
+    Integers that stand for real numbers have a `quantization`; token ids have none.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
+    quantization: Affine | None = None
 
 
 class Artifact(Value):
     """A model file for one runtime; `path` is relative to the folder of the stage that made it.
 
     `calibration_sha256` is the digest of the samples that ranges were taken from, where the scheme has ranges.
-    `problems` are what a look at its operators found wrong, in words.
+    `float_ops` are those of `ops` that compute in floats, where the runtime's files tell. `problems` are what a look at
+    its operators found wrong, in words.
     """
 
     name: str
@@ -46,4 +58,5 @@ class Artifact(Value):
     calibration_sha256: str | None = None
     tools: dict[str, str]
     ops: dict[str, int]
+    float_ops: dict[str, PositiveInt] = Field(default_factory=dict)
     problems: tuple[str, ...] = ()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, FiniteFloat, PositiveFloat, model_validator
 
 from l0gm_edge.core.errors import DataError
+from l0gm_edge.core.value import Value
 
 Array = NDArray[np.float32]
 Tokens = NDArray[np.int64]
@@ -17,6 +20,19 @@ Values = Array | Tokens
 """What an input holds: real numbers, or whole ones that are looked up (token ids, from 0)."""
 Labels = NDArray[np.int64]
 SPLITS = ("train", "validation", "calibration", "test")
+
+
+class Normalization(Value):
+    """How an input is made from raw data: (raw - mean) / std; one of each, or one for each entry of the first axis."""
+
+    mean: Annotated[tuple[FiniteFloat, ...], Field(min_length=1)]
+    std: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        if len(self.mean) != len(self.std):
+            raise ValueError(f"{len(self.mean)} means and {len(self.std)} deviations")
+        return self
 
 
 @dataclass(frozen=True)
@@ -36,7 +52,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A named data set. Train learns, validation chooses, calibration sets ranges, test is only ever reported."""
+    """A named data set. Train learns, validation chooses, calibration sets ranges, test is only ever reported.
+
+    `normalization` tells, for inputs that were made from raw data that way, what an app has to do with its own.
+    """
 
     name: str
     shapes: Mapping[str, tuple[int, ...]]
@@ -45,10 +64,18 @@ class Dataset:
     validation: Split
     calibration: Split
     test: Split
+    normalization: Mapping[str, Normalization] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for split_name in SPLITS:
             _require_sound(self, split_name, getattr(self, split_name))
+        for name, known in self.normalization.items():
+            if len(known.mean) not in (1, *self.shapes.get(name, ())[:1]):
+                raise DataError(
+                    f"the normalization of {name} has {len(known.mean)} means",
+                    where=f"data set {self.name}",
+                    allowed=f"one, or one for each entry of the first axis, of {', '.join(self.shapes)}",
+                )
 
     @property
     def sha256(self) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
@@ -21,6 +23,18 @@ TOOLS = (
     "ai-edge-quantizer",
     "numpy",
 )
+_ASK_S = 60
+_ASK = """
+import json, sys
+from importlib import metadata
+found = {}
+for name in sys.argv[1:]:
+    try:
+        found[name] = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        pass
+print(json.dumps(found))
+"""
 
 
 def installed_version(package: str) -> str | None:
@@ -29,6 +43,22 @@ def installed_version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+def installed_versions(packages: Sequence[str], python: str | None = None) -> dict[str, str]:
+    """The versions of those of the distributions that are installed here, or for another interpreter of this machine.
+
+    Empty for an interpreter that does not run.
+    """
+    if python is None:
+        return {name: version for name in packages if (version := installed_version(name))}
+    try:
+        command = [str(Path(python).expanduser()), "-c", _ASK, *packages]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_ASK_S)
+        found: dict[str, str] = json.loads(done.stdout) if done.returncode == 0 else {}
+    except (OSError, subprocess.TimeoutExpired, ValueError):
+        return {}
+    return found
 
 
 def require(package: str, extra: str, purpose: str, todo: str | None = None) -> None:

@@ -13,7 +13,7 @@ from l0gm_edge.core.measurement import LayerTime
 from l0gm_edge.core.plan import SiteCut, Sized
 from l0gm_edge.core.recipe import Recipe
 from l0gm_edge.core.value import Value
-from l0gm_edge.core.verdict import Verdict
+from l0gm_edge.core.verdict import MEASURED, Status, Verdict
 
 SCHEMA_VERSION = 1
 
@@ -122,3 +122,8 @@ class Report(Value):
     routing: Routing
     environment: dict[str, str]
     seconds: dict[str, float]
+
+    @property
+    def unmeasured(self) -> tuple[Verdict, ...]:
+        """The verdicts on artifacts that the device could not run, each with its reason."""
+        return tuple(one for one in self.verdicts if one.check == MEASURED and one.status is not Status.PASS)

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from l0gm_edge.core.value import Value
 
+MEASURED = "measured"
+"""The check that says whether the device could run an artifact at all."""
+
 
 class Status(StrEnum):
     """A check's answer. What was not measured is inconclusive, never a pass."""

@@ -71,7 +71,7 @@ def dataset(held: Arrays, name: str, classes: tuple[str, ...], parts: Mapping[st
     splits = {
         part: Split({MODALITY: rows(graph, features, parts[part], fan_out)}, labels[parts[part]]) for part in SPLITS
     }
-    return Dataset(name, {MODALITY: splits["train"].inputs[MODALITY].shape[1:]}, classes, **splits)
+    return Dataset(name, {MODALITY: splits["train"].inputs[MODALITY].shape[1:]}, classes, **splits, normalization={})
 
 
 def read(prepared: PreparedFile, folder: Path) -> tuple[Arrays, Mapping[int, Rows]]:

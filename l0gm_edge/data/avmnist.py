@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l0gm_edge.core.dataset import SPLITS, Array, Dataset, Labels, Split
+from l0gm_edge.core.dataset import SPLITS, Array, Dataset, Labels, Normalization, Split
 from l0gm_edge.data import Original
 from l0gm_edge.data import _audio as audio
 from l0gm_edge.data import _fsdd as fsdd
@@ -97,7 +97,8 @@ def load(folder: Path) -> Dataset:
         for name in SPLITS
     }
     shapes = {"image": (1, 28, 28), "audio": (1, audio.BANDS, audio.FRAMES)}
-    return Dataset("avmnist", shapes, tuple("0123456789"), **splits)
+    made = {"audio": Normalization(mean=(float(centre),), std=(float(spread),))}
+    return Dataset("avmnist", shapes, tuple("0123456789"), **splits, normalization=made)
 
 
 def pair(train_digits: NDArray[Any], test_digits: NDArray[Any], spoken: Arrays) -> Mapping[str, Pairs]:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l0gm_edge.core import environment
-from l0gm_edge.core.dataset import Array, Dataset, Split
+from l0gm_edge.core.dataset import Array, Dataset, Normalization, Split
 from l0gm_edge.core.errors import DataError
 from l0gm_edge.data import Original
 from l0gm_edge.data._prepared import Arrays, PreparedFile, read_arrays, write_arrays
@@ -76,7 +76,8 @@ def load(folder: Path) -> Dataset:
     known = Split({"image": standard(held["x_train"], centre, spread)}, labels)
     test = Split({"image": standard(held["x_test"], centre, spread)}, held["y_test"].astype(np.int64))
     splits = {name: known.take(rows[name]) for name in rows}
-    return Dataset("cifar10", {"image": (3, SIDE, SIDE)}, CLASSES, **splits, test=test)
+    made = {"image": Normalization(mean=tuple(centre.tolist()), std=tuple(spread.tolist()))}
+    return Dataset("cifar10", {"image": (3, SIDE, SIDE)}, CLASSES, **splits, test=test, normalization=made)
 
 
 def statistics(pictures: Pictures) -> tuple[Array, Array]:

@@ -76,7 +76,9 @@ def load(folder: Path) -> Dataset:
         shown = (draws[:, :4] % np.uint64(len(digits))).astype(np.int64)
         question, answer = ask(digits[shown].astype(np.int64), draws[:, 4:].astype(np.int64))
         splits[name] = Split({"image": picture(mnist.half_size(images)[shown]), "question": question}, answer)
-    return Dataset("digit_questions", {"image": (1, 28, 28), "question": (LENGTH,)}, CLASSES, **splits)
+    return Dataset(
+        "digit_questions", {"image": (1, 28, 28), "question": (LENGTH,)}, CLASSES, **splits, normalization={}
+    )
 
 
 def picture(digits: Array) -> Array:

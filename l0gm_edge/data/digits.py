@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from l0gm_edge.core.dataset import SPLITS, Array, Dataset, Split
+from l0gm_edge.core.dataset import SPLITS, Array, Dataset, Normalization, Split
 from l0gm_edge.core.errors import MissingExtra
 from l0gm_edge.data import Original
 from l0gm_edge.data._splits import stratified
@@ -47,7 +47,12 @@ def load(folder: Path) -> Dataset:  # noqa: ARG001
     everything = Split({"image": images[:, None], "table": (table - centre) / spread}, labels)
     shapes = {"image": (1, *images.shape[1:]), "table": (len(FEATURES),)}
     classes = tuple(str(name) for name in bundled.target_names)
-    return Dataset("digits", shapes, classes, **{name: everything.take(rows[name]) for name in SPLITS})
+    made = {
+        "image": Normalization(mean=(0.0,), std=(float(FULL_BRIGHTNESS),)),
+        "table": Normalization(mean=tuple(centre.tolist()), std=tuple(spread.tolist())),
+    }
+    splits = {name: everything.take(rows[name]) for name in SPLITS}
+    return Dataset("digits", shapes, classes, **splits, normalization=made)
 
 
 def moments(images: Array) -> Array:

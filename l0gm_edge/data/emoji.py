@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from l0gm_edge.core import environment
-from l0gm_edge.core.dataset import Dataset, Split, Values
+from l0gm_edge.core.dataset import Dataset, Normalization, Split, Values
 from l0gm_edge.core.errors import DataError
 from l0gm_edge.data import Original
 from l0gm_edge.data import _emoji_table as names
@@ -120,14 +120,17 @@ def load(folder: Path, *, tones: bool = False) -> Dataset:
     rows = dict(zip((*SHARES, "train"), (known[part] for part in stratified(labels[known], sizes, SEED)), strict=True))
     texts = [" ".join([entry["name"], *entry["keywords"]]) for entry in entries]
     pictures = images[kept]
+    centre, spread = statistics(pictures[rows["train"]])
+    made = {"image": Normalization(mean=tuple(centre.tolist()), std=tuple(spread.tolist()))}
     inputs: dict[str, Values] = {
-        "image": standard(pictures, *statistics(pictures[rows["train"]])),
+        "image": standard(pictures, centre, spread),
         "text": tokens(texts, [texts[row] for row in rows["train"]], READING),
     }
     everything = Split(inputs, labels)
     shapes = {"image": (3, SIDE, SIDE), "text": (READING.length,)}
     splits = {name: everything.take(part) for name, part in rows.items()}
-    return Dataset("emoji", shapes, CLASSES, **splits, test=everything.take(np.flatnonzero(is_test)))
+    test = everything.take(np.flatnonzero(is_test))
+    return Dataset("emoji", shapes, CLASSES, **splits, test=test, normalization=made)
 
 
 def unpacked(archive: Path) -> tuple[Mapping[str, bytes], Any]:

@@ -95,7 +95,8 @@ def dataset(name: str, inputs: Mapping[str, Tokens], spoken: Lines) -> Dataset:
     """The data set of these inputs, one row a line."""
     everything = Split(inputs, _labels(spoken))
     shapes = {modality: values.shape[1:] for modality, values in inputs.items()}
-    return Dataset(name, shapes, CLASSES, **{split: everything.take(rows) for split, rows in parts(spoken).items()})
+    splits = {split: everything.take(rows) for split, rows in parts(spoken).items()}
+    return Dataset(name, shapes, CLASSES, **splits, normalization={})
 
 
 def _labels(spoken: Lines) -> Labels:

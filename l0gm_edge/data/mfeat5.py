@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from l0gm_edge.core.dataset import Dataset, Labels, Split
+from l0gm_edge.core.dataset import Dataset, Labels, Normalization, Split
 from l0gm_edge.core.errors import DataError
 from l0gm_edge.data import Original
 from l0gm_edge.data._prepared import Arrays, PreparedFile, read_arrays, write_arrays
@@ -70,15 +70,22 @@ def load(folder: Path) -> Dataset:
     known, test = np.flatnonzero(held["is_test"] == 0), np.flatnonzero(held["is_test"])
     parts = stratified(labels[known], list(SIZES.values()), SEED)
     rows = {name: known[part] for name, part in zip(SIZES, parts, strict=True)}
-    inputs = {}
+    inputs, made = {}, {}
     for view in VIEWS:
         table = held[view].astype(np.float64)
         centre, spread = table[rows["train"]].mean(axis=0), table[rows["train"]].std(axis=0)
-        inputs[view] = ((table - centre) / np.where(spread > 0, spread, 1)).astype(np.float32)
+        spread = np.where(spread > 0, spread, 1)
+        inputs[view] = ((table - centre) / spread).astype(np.float32)
+        made[view] = Normalization(mean=tuple(centre.tolist()), std=tuple(spread.tolist()))
     everything = Split(inputs, labels)
     splits = {name: everything.take(part) for name, part in rows.items()}
     return Dataset(
-        "mfeat5", {view: inputs[view].shape[1:] for view in VIEWS}, CLASSES, **splits, test=everything.take(test)
+        "mfeat5",
+        {view: inputs[view].shape[1:] for view in VIEWS},
+        CLASSES,
+        **splits,
+        test=everything.take(test),
+        normalization=made,
     )
 
 

@@ -71,7 +71,7 @@ def load(folder: Path) -> Dataset:
         motion = motions(len(digits), SEED + at)
         films = dimmed(film(mnist.half_size(images), motion), SEED + len(SPLITS) + at)
         splits[name] = Split({"video": films}, digits.astype(np.int64) * len(DIRECTIONS) + motion.direction)
-    return Dataset("moving_mnist", {"video": (FRAMES, 1, SIDE, SIDE)}, CLASSES, **splits)
+    return Dataset("moving_mnist", {"video": (FRAMES, 1, SIDE, SIDE)}, CLASSES, **splits, normalization={})
 
 
 def motions(count: int, seed: int) -> Motion:

@@ -74,7 +74,9 @@ def load(folder: Path) -> Dataset:
     inputs = {"text": tokens(texts, training, TEXT), "context": tokens(contexts, training, CONTEXT)}
     everything = Split(inputs, labels)
     shapes = {"text": (TEXT.length,), "context": (CONTEXT.length,)}
-    return Dataset("mustard", shapes, CLASSES, **{name: everything.take(part) for name, part in parts.items()})
+    return Dataset(
+        "mustard", shapes, CLASSES, **{name: everything.take(part) for name, part in parts.items()}, normalization={}
+    )
 
 
 def table(original: Path) -> str:

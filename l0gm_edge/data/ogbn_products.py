@@ -144,7 +144,9 @@ def load(folder: Path) -> Dataset:
         for name in SPLITS
     }
     shape = (1 + FAN_OUT.neighbours, 1 + 2 * counts.features)
-    return Dataset("ogbn_products", {MODALITY: shape}, tuple(map(str, range(counts.classes))), **splits)
+    return Dataset(
+        "ogbn_products", {MODALITY: shape}, tuple(map(str, range(counts.classes))), **splits, normalization={}
+    )
 
 
 def _verified(folder: Path) -> Counts:

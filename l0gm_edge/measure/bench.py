@@ -82,7 +82,7 @@ def _visit(
     on_hardware = profile.execution is Execution.HARDWARE
     job.put_programs(device)
     placed = {one.name: _placed(device, profile, one, path) for one, path in artifacts}
-    unmeasured = _unable(device, profile, [one for one, _ in artifacts], placed)
+    unmeasured = _unable(device, profile, [one for one, _ in artifacts], placed, progress)
     models = {name: model for name, model in placed.items() if name not in unmeasured}
     timed = list(models.values()) if on_hardware else []
     floors = {one.name for one, _ in artifacts if one.role is Role.FLOOR and on_hardware}
@@ -111,23 +111,30 @@ def _visit(
 
 
 def _unable(
-    device: Device, profile: HardwareProfile, artifacts: Sequence[Artifact], placed: Mapping[str, ModelFile]
+    device: Device,
+    profile: HardwareProfile,
+    artifacts: Sequence[Artifact],
+    placed: Mapping[str, ModelFile],
+    progress: Progress,
 ) -> dict[str, str]:
     """Why artifacts cannot run that may be left out; engines are built on the way.
 
     Raises DeviceFailed for one that may not.
     """
     required = {one.name for one in profile.runtimes if one.required}
+    doubtful = [one for one in artifacts if one.runtime not in required or one.runtime == TENSORRT]
     why: dict[str, str] = {}
-    for one in artifacts:
-        if one.runtime in required and one.runtime != TENSORRT:
-            continue
-        try:
-            tasks.prepare(device, placed[one.name])
-        except DeviceFailed as error:
-            if one.runtime in required and one.scheme == BASE_SCHEME:
-                raise
-            why[one.name] = error.what
+    if not doubtful:
+        return why
+    with progress.task("made ready on the device", len(doubtful)) as task:
+        for one in doubtful:
+            try:
+                tasks.prepare(device, placed[one.name])
+            except DeviceFailed as error:
+                if one.runtime in required and one.scheme == BASE_SCHEME:
+                    raise
+                why[one.name] = error.what
+            task.advance()
     return why
 
 

@@ -29,6 +29,7 @@ RUNTIMES = (
     "onnxruntime-qnn",
     "ai-edge-litert",
     "tflite-runtime",
+    "tensorrt",
 )
 
 

@@ -116,7 +116,7 @@ def by_trtexec(found: Any) -> Any:
 
 
 def loaded(found: Any) -> tuple[Any, Any, Any]:
-    """Runtime, engine and context, in Python; each needs the one before to stay alive."""
+    """Logger and runtime, engine, and context, in Python; each needs the one before to stay alive."""
     trt = import_module(found.tool.name)
     log = import_module("tensorrt_build").logger(trt)
     runtime = trt.Runtime(log)
@@ -124,7 +124,7 @@ def loaded(found: Any) -> tuple[Any, Any, Any]:
     context = engine.create_execution_context() if engine is not None else None
     if context is None:
         raise ModelError(f"{found.tool.whole_name} does not load this engine: {' '.join(log.last().split())}")
-    return runtime, engine, context
+    return (log, runtime), engine, context
 
 
 def usual_shape(engine: Any, name: str) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from l0gm_edge.backends import onnxruntime
 from l0gm_edge.bundle import write as bundling
 from l0gm_edge.check.outcome import EXIT_STATUS
 from l0gm_edge.compile import build as compiling
-from l0gm_edge.compile.lint import lint
+from l0gm_edge.compile.lint import linted
 from l0gm_edge.compile.sound_weights import require_finite
 from l0gm_edge.core import environment, load
 from l0gm_edge.core.artifact import Artifact, Role, TensorSpec
@@ -27,7 +27,7 @@ from l0gm_edge.core.hardware import HardwareProfile, Runtime
 from l0gm_edge.core.progress import Progress, Silent
 from l0gm_edge.core.recipe import Measure, Quantize
 from l0gm_edge.core.verdict import Status, worst
-from l0gm_edge.pipeline import given_rows, own_code, own_model, shipping
+from l0gm_edge.pipeline import given_rows, installed, own_code, own_model, shipping
 from l0gm_edge.pipeline.brought_program import Program
 
 Shape = tuple[int, ...]
@@ -221,17 +221,17 @@ def _compiled(
                 except ExportFailed as error:
                     lost.append(f"{runtime.name} {scheme}: {error.what}")
             task.advance()
-    return {scratch / one.path: one.model_copy(update={"problems": _problems(one)}) for one in made}, tuple(lost)
+    return {scratch / one.path: _linted(one, scratch, profile) for one in made}, tuple(lost)
 
 
 def _plain(profile: HardwareProfile, runtime: Runtime) -> HardwareProfile:
     return profile.model_copy(update={"runtimes": (runtime.model_copy(update={"schemes": (compiling.FLOAT,)}),)})
 
 
-def _problems(one: Artifact) -> tuple[str, ...]:
-    """Operators of the runtime's own, beside the standard ones, are what the person brought."""
-    facts = backends.ModelFacts(inputs=one.inputs, outputs=one.outputs, ops=one.ops)
-    return lint(facts, allowed=[name for name in one.ops if name.startswith("com.microsoft.")])
+def _linted(one: Artifact, folder: Path, profile: HardwareProfile) -> Artifact:
+    """With its problems; operators of the runtime's own, beside the standard ones, are what the person brought."""
+    own = [name for name in one.ops if name.startswith("com.microsoft.")]
+    return linted(one, folder / one.path, installed.target(profile, one.runtime), allowed=own)
 
 
 def _way_out(error: L0GMEdgeError, runtime: Runtime, program: Path) -> L0GMEdgeError:

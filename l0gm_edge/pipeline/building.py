@@ -9,12 +9,12 @@ from pathlib import Path
 from l0gm_edge import backends
 from l0gm_edge.backends import ModelFacts
 from l0gm_edge.compile import build, export
-from l0gm_edge.compile.lint import lint
+from l0gm_edge.compile.lint import linted
 from l0gm_edge.core import arrays, store
 from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.value import Value
 from l0gm_edge.learn.batches import tensors
-from l0gm_edge.pipeline import learning
+from l0gm_edge.pipeline import installed, learning
 from l0gm_edge.pipeline.context import Context
 from l0gm_edge.pipeline.cuts import stirred
 from l0gm_edge.quantize.calibration_set import calibration_set, described
@@ -54,7 +54,7 @@ def compile(context: Context, folder: Path) -> None:  # noqa: A001 (the stage's 
                 task.advance()
             natives = _native_facts(context, native, Path(scratch))
             task.advance()
-    store.write_value(folder / "artifacts.json", Artifacts(artifacts=_linted(made, natives)))
+    store.write_value(folder / "artifacts.json", Artifacts(artifacts=_linted(context, folder, made, natives)))
 
 
 def _native_facts(context: Context, program: Path, scratch: Path) -> dict[str, ModelFacts]:
@@ -68,12 +68,14 @@ def _native_facts(context: Context, program: Path, scratch: Path) -> dict[str, M
     return facts
 
 
-def _linted(made: Sequence[Artifact], natives: dict[str, ModelFacts]) -> tuple[Artifact, ...]:
+def _linted(
+    context: Context, folder: Path, made: Sequence[Artifact], natives: dict[str, ModelFacts]
+) -> tuple[Artifact, ...]:
     """The artifacts with their problems; the small fp32 ones are held against a natively small model's file."""
+    targets = {one.name: installed.target(context.hardware, one.name) for one in context.hardware.runtimes}
 
-    def problems(artifact: Artifact) -> tuple[str, ...]:
-        facts = ModelFacts(inputs=artifact.inputs, outputs=artifact.outputs, ops=artifact.ops)
+    def reference(artifact: Artifact) -> ModelFacts | None:
         comparable = artifact.role is Role.COMPRESSED and artifact.scheme == build.FLOAT
-        return lint(facts, natives[artifact.runtime] if comparable else None)
+        return natives[artifact.runtime] if comparable else None
 
-    return tuple(artifact.model_copy(update={"problems": problems(artifact)}) for artifact in made)
+    return tuple(linted(one, folder / one.path, targets[one.runtime], reference(one)) for one in made)

@@ -50,7 +50,8 @@ class Context:
     def data_fingerprint(self) -> str:
         """Digest of the data set's files and of the code that reads them; of the person's own data, the content."""
         if isinstance(self.recipe.data, OwnData):
-            return self.dataset.sha256
+            made = sorted((name, known.model_dump_json()) for name, known in self.dataset.normalization.items())
+            return store.text_sha256(f"{self.dataset.sha256}{made}")
         return data.fingerprint(self.recipe.data.name, self.data_dir)
 
     @property

@@ -6,6 +6,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from l0gm_edge import backends
 from l0gm_edge.backends import onnxruntime
+from l0gm_edge.compile.rules import Target
 from l0gm_edge.core import environment
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.hardware import HardwareProfile, Runtime
@@ -16,12 +17,26 @@ HERE = "local"
 def require_versions(profile: HardwareProfile) -> None:
     """Raise RecipeError for a runtime's range that is none, or leaves out all that is installed on this machine.
 
-    Of a device that is reached otherwise, and of another Python, only the form of the range is known here.
+    With `transport.python`, what that interpreter has counts. Of a device that is reached otherwise, and of an
+    interpreter that does not run, only the form of the range is known here.
     """
-    here = _here(profile)
     for index, runtime in enumerate(profile.runtimes):
         if runtime.versions is not None:
-            _require(runtime, f"hardware profile {profile.name}, runtimes[{index}].versions", here=here)
+            _require(runtime, f"hardware profile {profile.name}, runtimes[{index}].versions", _found(profile, runtime))
+
+
+def target(profile: HardwareProfile, runtime: str) -> Target:
+    """What is known here of the release that a device has of a runtime."""
+    one = next(one for one in profile.runtimes if one.name == runtime)
+    return Target(one.versions, next(iter((_found(profile, one) or {}).items()), None))
+
+
+def _found(profile: HardwareProfile, runtime: Runtime) -> dict[str, str] | None:
+    """The runtime's distributions that are installed where the profile says it runs; None where that is not known."""
+    if profile.transport.kind != HERE:
+        return None
+    packages, python = backends.plugin(runtime.name).PACKAGES, profile.transport.python
+    return environment.installed_versions(packages, python) or (None if python else {})
 
 
 def require_providers(profile: HardwareProfile) -> None:
@@ -46,16 +61,14 @@ def _here(profile: HardwareProfile) -> bool:
     return profile.transport.kind == HERE and profile.transport.python is None
 
 
-def _require(runtime: Runtime, where: str, *, here: bool) -> None:
+def _require(runtime: Runtime, where: str, found: dict[str, str] | None) -> None:
     try:
         wanted = SpecifierSet(runtime.versions or "", prereleases=True)
     except InvalidSpecifier as error:
         raise RecipeError(
             f"'{runtime.versions}' is no range of versions", where=where, allowed="for example >=1.20,<2"
         ) from error
-    packages = backends.plugin(runtime.name).PACKAGES
-    found = {name: version for name in packages if (version := environment.installed_version(name))}
-    if here and not any(version in wanted for version in found.values()):
+    if found is not None and not any(version in wanted for version in found.values()):
         told = ", ".join(f"{name} {version}" for name, version in found.items()) or "none"
         raise RecipeError(
             f"the profile runs {runtime.name} {runtime.versions}, and installed is {told}",

@@ -113,6 +113,7 @@ def bundle(context: Context, folder: Path) -> None:
         hardware=context.hardware,
         labels=context.dataset.classes,
         preprocess=context.preprocess,
+        normalization=context.dataset.normalization,
         samples=_samples(context),
         models=[_shipped(context, evidence, one) for one in _named(evidence, chosen)],
         reports={

@@ -150,7 +150,7 @@ _ROAD = (
         "compile",
         "l0gm_edge.pipeline.building",
         ("learn", "recover", "quantize"),
-        ("models", "prune", "quantize", "compile", "backends", "ranges"),
+        ("models", "prune", "quantize", "compile", "backends", "ranges", "ondevice"),
         _compile_settings,
         preflight.compiling,
     ),

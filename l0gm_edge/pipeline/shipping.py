@@ -20,10 +20,11 @@ from l0gm_edge.check import checks
 from l0gm_edge.check.choose import choose
 from l0gm_edge.compile import build as compiling
 from l0gm_edge.compile import export
-from l0gm_edge.compile.lint import lint
+from l0gm_edge.compile.lint import linted
 from l0gm_edge.core import load
 from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.build import Build, BuiltFile
+from l0gm_edge.core.dataset import Normalization
 from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.evidence import Measured, Readings, side_by_side, unmeasured
 from l0gm_edge.core.hardware import HardwareProfile
@@ -66,6 +67,7 @@ def build(
     name: str | None = None,
     calibration: Example | None = None,
     labels: Sequence[str] | None = None,
+    normalization: Mapping[str, Normalization] | None = None,
     reference: nn.Module | None = None,
     measure: Measure = MEASURE,
     progress: Progress = SILENT,
@@ -74,8 +76,9 @@ def build(
 
     The model gives logits (n, classes), or a mapping that holds `logits`; every tensor among `example_inputs` has one
     row a sample. Schemes whose ranges come from data are built when `calibration` inputs, of the same form, are given.
-    `labels` name the classes. `reference`, a dense model called alike, is timed beside it. The bundle, with the fastest
-    sound file for each runtime, goes to `out` (default: bundles/NAME), where an older bundle is replaced.
+    `labels` name the classes; `normalization` tells, by input, how it is made from raw data. `reference`, a dense model
+    called alike, is timed beside it. The bundle, with the fastest sound file for each runtime, goes to `out` (default:
+    bundles/NAME), where an older bundle is replaced.
 
     Raises RefusedInput for inputs or a folder that cannot be used, ExportFailed, DeviceFailed, MissingExtra.
     """
@@ -95,7 +98,7 @@ def build(
     with tempfile.TemporaryDirectory(prefix="l0gm-edge-") as scratch:
         files = _compiled(networks, rows, ranges or rows, possible, Path(scratch), progress)
         compiled = Compiled(files, wanted, rows, left_out(profile, possible))
-        return ship(compiled, name, folder, profile, labels, measure, Path(scratch), progress)
+        return ship(compiled, name, folder, profile, labels, measure, Path(scratch), progress, normalization)
 
 
 def ship(
@@ -107,6 +110,7 @@ def ship(
     measure: Measure,
     scratch: Path,
     progress: Progress = SILENT,
+    normalization: Mapping[str, Normalization] | None = None,
 ) -> Build:
     """Time compiled files on the device, hold them against the reference, and pack the best for each runtime.
 
@@ -131,6 +135,7 @@ def ship(
         samples=samples,
         models=[replace(one, finish=finishes.get(one.artifact.name), forms=forms) for one in shipped],
         reports={},
+        normalization=normalization or {},
     )
     manifest = bundling.replace(contents, folder) if chosen else None
     return Build(
@@ -174,8 +179,8 @@ def _compiled(
             program = scratch / f"{role}.pt2"
             export.save_program(network, _tensors(rows, slice(0, 1)), program)
             for artifact in compiling.build(program, role, profile, ranges, Quantize(), None, scratch):
-                facts = backends.ModelFacts(inputs=artifact.inputs, outputs=artifact.outputs, ops=artifact.ops)
-                made[scratch / artifact.path] = artifact.model_copy(update={"problems": lint(facts)})
+                path = scratch / artifact.path
+                made[path] = linted(artifact, path, installed.target(profile, artifact.runtime))
             task.advance()
     return made
 

@@ -37,6 +37,7 @@ def render(report: Report) -> str:
             "",
             *table(COLUMNS, [line for group in groups for line in _lines(group)]),
             *_rejected(groups),
+            *_unmeasured(report),
             *_sized(report),
             *_list((one.artifact, "; ".join(one.told)) for one in report.finishes),
             "",
@@ -76,6 +77,12 @@ def _rejected(groups: Sequence[RuntimeGroup]) -> list[str]:
         return []
     reasons = ((e.row.name, "; ".join(_failures(e))) for e in rejected)
     return ["", "Rejected artifacts:", *_list(reasons)]
+
+
+def _unmeasured(report: Report) -> list[str]:
+    """What the device could not run; empty when it ran everything."""
+    lines = _list((str(verdict.artifact), verdict.reason) for verdict in report.unmeasured)
+    return ["", "Neither passed nor failed:", *lines] if lines else []
 
 
 def _sized(report: Report) -> list[str]:

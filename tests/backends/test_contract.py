@@ -21,7 +21,9 @@ Compiled = Callable[[str, str], Path]
 Run = Callable[[dict[str, np.ndarray]], np.ndarray]
 
 BACKENDS = plugins.names("l0gm_edge.backends")
-SCHEMES = [(name, scheme) for name in BACKENDS for scheme in backends.plugin(name).SCHEMES]
+UNFIT = {"integer_only"}
+"""Schemes that refuse a network with experts."""
+SCHEMES = [(name, scheme) for name in BACKENDS for scheme in backends.plugin(name).SCHEMES if scheme not in UNFIT]
 LEAST_DB = {"fp16": 60, "mixed_int8": 30, "w8a16": 40, "weight_int8": 35, "weight_int4": 15, "dynamic_int4": 15}
 QUANTIZED = [(name, scheme) for name, scheme in SCHEMES if scheme not in ("fp32", "implicit_int8")]
 """Of files that only their device quantizes, nothing can be said here."""

@@ -3,11 +3,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import compiled as small
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from l0gm_edge.backends import tflite
+from l0gm_edge.core.errors import ExportFailed
+from l0gm_edge.core.recipe import Quantize
 
 Compiled = Callable[[str, str], Path]
 pytestmark = pytest.mark.slow
@@ -27,7 +30,7 @@ def test_tensors_are_named_after_modules_and_unique(compiled: Compiled) -> None:
 
 def test_quantizing_leaves_the_heavy_operators_in_place(compiled: Compiled) -> None:
     plain = tflite.inspect(compiled("tflite", "fp32")).ops
-    for scheme in tflite.SCHEMES:
+    for scheme in tflite.SCHEMES.keys() - {"integer_only"}:
         found = tflite.inspect(compiled("tflite", scheme)).ops
         assert {op: found[op] for op in HEAVY} == {op: plain[op] for op in HEAVY}
 
@@ -48,7 +51,7 @@ def test_weights_alone_convert_nothing_that_is_computed(compiled: Compiled) -> N
 
 
 def test_four_bits_take_less_than_eight(compiled: Compiled) -> None:
-    sizes = {scheme: compiled("tflite", scheme).stat().st_size for scheme in tflite.SCHEMES}
+    sizes = {scheme: compiled("tflite", scheme).stat().st_size for scheme in ("weight_int4", "weight_int8")}
     assert sizes["weight_int4"] < sizes["weight_int8"]
 
 
@@ -65,3 +68,34 @@ def test_dynamic_int8_needs_no_conversions(compiled: Compiled) -> None:
 def test_mixed_int8_converts_around_convolutions_only(compiled: Compiled) -> None:
     mixed, static = (tflite.inspect(compiled("tflite", scheme)).ops for scheme in ("mixed_int8", "static_int8"))
     assert 0 < mixed["DEQUANTIZE"] < static["DEQUANTIZE"]
+
+
+def test_full_int8_leaves_in_floats_what_has_no_such_form_and_tells(compiled: Compiled) -> None:
+    facts = tflite.inspect(compiled("tflite", "full_int8"))
+    assert {"ONE_HOT", "TOPK_V2"} <= facts.float_ops.keys() <= {"DEQUANTIZE", "ONE_HOT", "QUANTIZE", "TOPK_V2"}
+    plain = tflite.inspect(compiled("tflite", "fp32"))
+    assert plain.float_ops == plain.ops, "everything computes in floats"
+
+
+def test_integers_only_refuses_by_name_what_would_stay_in_floats(
+    compiled: Compiled, samples: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    output = tmp_path / "out.tflite"
+    with pytest.raises(ExportFailed, match=r"ONE_HOT \(1x\), .*TOPK_V2 \(1x\) would stay in floats"):
+        tflite.quantize(compiled("tflite", "fp32"), "integer_only", samples, Quantize(), output)
+    assert not list(tmp_path.iterdir())
+
+
+def test_integers_only_takes_and_gives_integers() -> None:
+    facts = tflite.inspect(small.files("tflite")["integer_only"])
+    assert {one.name: one.dtype for one in facts.inputs} == {"image": "int8", "table": "int8"}
+    assert [(one.name, one.dtype) for one in facts.outputs] == [("logits", "int8")]
+    assert facts.float_ops == {}
+    low, high = (
+        one.quantization.scale * (end - one.quantization.zero_point)
+        for one in facts.inputs[:1]
+        if one.quantization
+        for end in (-128, 127)
+    )
+    assert low == pytest.approx(-1, abs=0.05)
+    assert high == pytest.approx(1, abs=0.05)

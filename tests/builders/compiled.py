@@ -12,7 +12,8 @@ import torch
 from l0gm_edge import backends
 from l0gm_edge.core.recipe import Quantize
 
-SCHEMES = ("fp32", "static_int8")
+SCHEMES = {"onnxruntime": ("fp32", "static_int8"), "tflite": ("fp32", "static_int8", "integer_only")}
+FILES = [(runtime, scheme) for runtime, schemes in SCHEMES.items() for scheme in schemes]
 _folder = TemporaryDirectory(prefix="l0gm-edge-tests-")
 
 
@@ -52,12 +53,13 @@ def outputs(given: dict[str, np.ndarray]) -> np.ndarray:
 
 @cache
 def files(runtime: str) -> dict[str, Path]:
-    """The model's file in each of `SCHEMES`."""
+    """The model's file in each of the runtime's `SCHEMES`."""
     backend, folder = backends.plugin(runtime), Path(_folder.name)
     program = folder / f"{runtime}.pt2"
     example = {name: torch.from_numpy(values) for name, values in inputs(1).items()}
     torch.export.save(torch.export.export(model(), (), example), program)
-    found = {scheme: folder / f"{scheme}{backend.SUFFIX}" for scheme in SCHEMES}
+    found = {scheme: folder / f"{scheme}{backend.SUFFIX}" for scheme in SCHEMES[runtime]}
     backend.convert(program, found["fp32"])
-    backend.quantize(found["fp32"], "static_int8", inputs(64, seed=1), Quantize(), found["static_int8"])
+    for scheme in SCHEMES[runtime][1:]:
+        backend.quantize(found["fp32"], scheme, inputs(64, seed=1), Quantize(), found[scheme])
     return found

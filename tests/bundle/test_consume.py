@@ -38,10 +38,21 @@ def test_token_ids_go_in_as_the_type_that_a_model_takes(tmp_path: Path, kind: st
     model = {
         "path": "lookup.onnx",
         "runtime": "onnxruntime",
-        "inputs": [{"name": "text", "shape": [1, 2], "dtype": kind}],
+        "inputs": [{"name": "text", "shape": [1, 2], "dtype": kind, "quantization": None}],
+        "outputs": [{"name": "y", "shape": [1, 2, 4], "dtype": "float32", "quantization": None}],
         "settings": Settings().model_dump(),
     }
     np.testing.assert_array_equal(consume.run(tmp_path, manifest, model), tiny_models.WEIGHT[ids])
+
+
+def test_real_numbers_are_rounded_to_what_a_model_takes_and_integers_of_its_own_are_left() -> None:
+    spec = {"dtype": "int8", "quantization": {"scale": 0.5, "zero_point": -3}}
+    given = np.array([-100, -1, 0, 0.3, 0.8, 100], np.float64)
+    np.testing.assert_array_equal(consume.taken(given, spec), np.array([-128, -5, -3, -2, -1, 127], np.int8))
+    np.testing.assert_array_equal(consume.taken(np.array([0, 1]), spec), np.array([-3, -1], np.int8))
+    integers = np.array([-7, 7], np.int8)
+    np.testing.assert_array_equal(consume.taken(integers, spec), integers)
+    np.testing.assert_array_equal(consume.real(integers, spec), np.array([-2, 5], np.float32))
 
 
 def alone(bundle: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import bundles
+import compiled
 import numpy as np
 import pytest
 import tiny_models
@@ -17,7 +19,7 @@ import tiny_models
 from l0gm_edge.bundle import consume, consumers, integrity
 from l0gm_edge.bundle.manifest import Model
 from l0gm_edge.bundle.write import write
-from l0gm_edge.core.artifact import TensorSpec
+from l0gm_edge.core.artifact import Affine, TensorSpec
 
 HEADERS = Path(__file__).with_name("headers")
 TOOLS = ("cmake", "c++")
@@ -34,9 +36,18 @@ def library(package: str, pattern: str) -> Path | None:
     return next((path for folder in folders for path in Path(folder).rglob(pattern)), None)
 
 
+def official() -> Path | None:
+    """ONNX Runtime's own headers, where they are: Debian's libonnxruntime-dev, or ONNXRUNTIME_HEADERS."""
+    places = (os.environ.get("ONNXRUNTIME_HEADERS"), "/usr/include/onnxruntime")
+    return next((Path(one) for one in places if one and (Path(one) / "onnxruntime_c_api.h").is_file()), None)
+
+
 @pytest.fixture
-def releases(tmp_path: Path) -> Path:
-    """Headers and libraries of both runtimes as their releases lay them out."""
+def releases(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Headers and libraries of both runtimes as their releases lay them out; with `official`, ONNX Runtime's own."""
+    onnx_headers = official() if getattr(request, "param", "ours") == "official" else HEADERS
+    if onnx_headers is None:
+        pytest.skip("needs Debian's libonnxruntime-dev, or ONNXRUNTIME_HEADERS")
     found = {
         "libonnxruntime.so": library("onnxruntime", "libonnxruntime.so*"),
         "libonnxruntime.so.1": library("onnxruntime", "libonnxruntime.so*"),
@@ -48,7 +59,9 @@ def releases(tmp_path: Path) -> Path:
     (root / "lib").mkdir(parents=True)
     for name, path in found.items():
         (root / "lib" / name).symlink_to(str(path))
-    (root / "include").symlink_to(HEADERS)
+    (root / "include").mkdir()
+    (root / "include" / "litert").symlink_to(HEADERS / "litert")
+    (root / "include" / "onnxruntime").symlink_to(onnx_headers)
     return root
 
 
@@ -76,14 +89,15 @@ def raw(folder: Path, rows: dict[str, np.ndarray]) -> list[Path]:
 
 @compiles
 @pytest.mark.slow
+@pytest.mark.parametrize("releases", ["ours", "official"], indirect=True)
 def test_cpp_gives_the_expected_outputs_in_every_runtime(releases: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
-    models = [bundles.shipped(runtime, scheme) for runtime in bundles.RUNTIMES for scheme in ("fp32", "static_int8")]
+    models = [bundles.shipped(*model) for model in compiled.FILES]
     models[0] = bundles.finished(models[0], tmp_path)
     manifest = write(bundles.contents(models, LABELS), bundle)
     compile_all(bundle, releases, tmp_path / "build")
     files = raw(tmp_path, bundles.ROWS)
-    assert [len(model.paths) for model in manifest.models] == [3, 1, 1, 1]
+    assert [len(model.paths) for model in manifest.models] == [3] + [1] * (len(models) - 1)
     for model, path in [(one, path) for one in manifest.models for path in one.paths]:
         done = classify(tmp_path / "build" / model.name, releases, bundle / path, *files)
         assert done.returncode == 0, done.stderr
@@ -160,6 +174,7 @@ def model_of(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], runtim
         runtime=runtime,
         scheme="fp32",
         path=f"models/small.{runtime}",
+        measured_sha256="0" * 64,
         inputs=tuple(inputs),
         outputs=tuple(outputs),
         temperature=0.75,
@@ -229,6 +244,16 @@ def test_a_model_of_other_numbers_gets_none(inputs: str, outputs: str, classes: 
     given = TensorSpec(name="x", shape=(1, 1), dtype=inputs)
     model = model_of([given], [TensorSpec(name="logits", shape=(1, classes), dtype=outputs)])
     assert consumers.sources(("a", "b"), [model]) == {}
+
+
+def test_integers_that_stand_for_real_numbers_are_turned_into_them() -> None:
+    affine = Affine(scale=0.5, zero_point=-3)
+    given = TensorSpec(name="x", shape=(1, 3), dtype="int8", quantization=affine)
+    scores = TensorSpec(name="logits", shape=(1, 2), dtype="int8", quantization=affine)
+    sources = consumers.sources(("a", "b"), [model_of([given], [scores], "tflite")])
+    assert "(scores[0][it] - -3) * 0.5f" in sources["kotlin/small.kt"]
+    assert "Math.rint((values[it] / 0.5f).toDouble()) + -3" in sources["kotlin/small.kt"]
+    assert '{ "x", 3, 0.5f, -3 },' in sources["cpp/small.cpp"]
 
 
 def test_a_runtime_without_a_template_gets_none() -> None:

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from l0gm_edge.bundle import integrity
+from l0gm_edge.bundle.verify import verify
 from l0gm_edge.bundle.write import Contents, write
+from l0gm_edge.core.dataset import Normalization
 from l0gm_edge.core.errors import DataError, IntegrityError, RefusedInput
+from l0gm_edge.core.verdict import Status
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -29,6 +32,23 @@ def test_what_is_written_is_intact_and_complete(bundle: Path) -> None:
 def test_the_same_contents_give_the_same_bytes(contents: Contents, bundle: Path, tmp_path: Path) -> None:
     write(contents, tmp_path / "again")
     assert tree(bundle) == tree(tmp_path / "again")
+
+
+def test_what_an_engine_is_built_from_goes_along(contents: Contents, tmp_path: Path) -> None:
+    """A device that gets the bundle builds as it was compiled, and verify says where to run it."""
+    shipped = contents.models[0]
+    source = tmp_path / "made.trt.onnx"
+    source.write_bytes(shipped.source.read_bytes())
+    artifact = shipped.artifact.model_copy(update={"runtime": "tensorrt", "name": "small"})
+    for ending in (".json", ".npz"):
+        source.with_suffix(ending).write_text(ending)
+    write(replace(contents, models=(replace(shipped, artifact=artifact, source=source),)), tmp_path / "bundle")
+    written = tree(tmp_path / "bundle")
+    assert (written["models/small.json"], written["models/small.npz"]) == (b".json", b".npz")
+    assert {"models/small.json", "models/small.npz"} <= set(integrity.read(tmp_path / "bundle").files)
+    (verdict,) = verify(tmp_path / "bundle").verdicts
+    assert verdict.status is Status.INCONCLUSIVE
+    assert "its engine is built on the device" in verdict.reason
 
 
 def test_reports_do_not_change_the_digest_and_models_do(contents: Contents, bundle: Path, tmp_path: Path) -> None:
@@ -67,6 +87,12 @@ def test_samples_that_do_not_fit_are_refused(
     with pytest.raises(DataError):
         write(replace(contents, samples=samples), tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
+
+
+def test_a_normalization_of_no_input_is_refused(contents: Contents, tmp_path: Path) -> None:
+    made = {"audio": Normalization(mean=(0.0,), std=(1.0,))}
+    with pytest.raises(DataError, match="a normalization for audio"):
+        write(replace(contents, normalization=made), tmp_path / "bundle")
 
 
 def test_a_model_file_that_is_not_the_recorded_one_is_refused(contents: Contents, tmp_path: Path) -> None:

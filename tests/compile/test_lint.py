@@ -1,7 +1,13 @@
 from __future__ import annotations
 
-from l0gm_edge.backends import ModelFacts
-from l0gm_edge.compile.lint import lint
+from pathlib import Path
+
+import bundles
+import tiny_models
+
+from l0gm_edge.backends import ModelFacts, _tflite_file
+from l0gm_edge.compile.lint import lint, linted
+from l0gm_edge.compile.rules import Target
 
 
 def facts(**ops: int) -> ModelFacts:
@@ -27,3 +33,13 @@ def test_a_gate_left_behind_is_called_by_its_name() -> None:
 
 def test_extra_and_missing_operators_are_both_told() -> None:
     assert [problem.split()[0] for problem in lint(facts(PAD=1), facts(RESHAPE=2))] == ["PAD", "RESHAPE"]
+
+
+def test_a_foreign_operator_of_a_file_is_told_once(tmp_path: Path) -> None:
+    path = tiny_models.write_tflite(tmp_path / "model.tflite")
+    model = _tflite_file.read(path)
+    model.operatorCodes[0].builtinCode = model.operatorCodes[0].deprecatedBuiltinCode = 32
+    model.operatorCodes[0].customCode = b"Mine"
+    path.write_bytes(_tflite_file.pack(model))
+    (problem,) = linted(bundles.of_file(path, "tflite", "fp32").artifact, path, Target()).problems
+    assert problem.startswith("operator: serving_y: custom.Mine is not a built-in operator")

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
-from l0gm_edge.core.dataset import Dataset, Split
+from l0gm_edge.core.dataset import Dataset, Normalization, Split
 from l0gm_edge.core.errors import DataError
 
 
@@ -87,6 +88,27 @@ def test_token_ids_are_accepted_from_zero() -> None:
     narrow = Split({"text": words(0).inputs["text"].astype(np.int32)}, words(0).labels)  # type: ignore[dict-item]
     with pytest.raises(DataError, match="and type int32"):
         replace(sound, test=narrow)
+
+
+@pytest.mark.parametrize(("name", "means"), [("image", 1), ("table", 1), ("table", 3)])
+def test_normalization_is_one_for_all_or_one_for_each_entry(name: str, means: int) -> None:
+    known = {name: Normalization(mean=(0.5,) * means, std=(2.0,) * means)}
+    told = replace(dataset(), normalization=known)
+    assert told.normalization == known
+
+
+@pytest.mark.parametrize(("name", "means"), [("image", 2), ("table", 2), ("audio", 3)])
+def test_normalization_of_no_input_or_of_other_entries_is_refused(name: str, means: int) -> None:
+    with pytest.raises(DataError, match=f"the normalization of {name} has {means} means"):
+        replace(dataset(), normalization={name: Normalization(mean=(0.5,) * means, std=(2.0,) * means)})
+
+
+@pytest.mark.parametrize(
+    ("mean", "std"), [((), ()), ((0.0,), (0.0,)), ((0.0,), (-1.0,)), ((0.0, 1.0), (1.0,)), ((float("nan"),), (1.0,))]
+)
+def test_normalization_divides_by_positive_numbers(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    with pytest.raises(ValidationError):
+        Normalization(mean=mean, std=std)
 
 
 def test_the_digest_follows_every_split_and_every_array() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,14 @@ def test_installed_versions_are_those_of_the_distributions() -> None:
     assert environment.installed_version("surely-not-a-package") is None
     assert environment.tool_versions()["numpy"] == np.__version__
     assert all(environment.tool_versions().values())
+
+
+def test_another_interpreter_tells_what_it_has(tmp_path: Path) -> None:
+    wanted = ("numpy", "surely-not-a-package")
+    here = environment.installed_versions(wanted)
+    assert here.keys() == {"numpy"}
+    assert environment.installed_versions(wanted, sys.executable) == here
+    assert environment.installed_versions(wanted, str(tmp_path / "none")) == {}
 
 
 def test_the_machine_is_described_in_words() -> None:

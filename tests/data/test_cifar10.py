@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from undone import raw
 
 from l0gm_edge.core.dataset import SPLITS
 from l0gm_edge.core.errors import DataError, MissingExtra
@@ -120,6 +121,9 @@ def test_the_whole_set_loads(prepared_folder) -> None:
     assert image.mean((0, 2, 3), dtype=np.float64) == pytest.approx(0, abs=1e-5)
     assert image.std((0, 2, 3), dtype=np.float64) == pytest.approx(1, abs=1e-5)
     assert loaded.sha256 == "03caae18f596962ab7e9c784d53bc6cdd5be7d6988fac498fd424adb43ff5d31"
+    whole = raw(loaded, "image")
+    np.testing.assert_allclose(whole, np.rint(whole), atol=1e-3)
+    assert (np.rint(whole.min()), np.rint(whole.max())) == (0, 255)
 
 
 @pytest.mark.data

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
+from undone import raw
 
 from l0gm_edge.core.dataset import SPLITS, Dataset
 from l0gm_edge.data import digits
@@ -50,6 +51,13 @@ def test_the_table_is_standardised_on_training_rows(loaded: Dataset) -> None:
     np.testing.assert_allclose(table.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(table.std(axis=0), 1, atol=1e-4)
     assert abs(loaded.test.inputs["table"].mean(axis=0)).max() > 1e-3
+
+
+def test_normalization_undone_gives_the_raw_data(loaded: Dataset) -> None:
+    bright = raw(loaded, "image")
+    np.testing.assert_array_equal(np.unique(bright), np.arange(17))
+    table = digits.moments(loaded.train.inputs["image"][:, 0])
+    np.testing.assert_allclose(raw(loaded, "table"), table, atol=1e-3, rtol=1e-4)
 
 
 def test_the_table_tells_clearly_less_than_the_image(loaded: Dataset) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from undone import raw
 
 from l0gm_edge.core.dataset import SPLITS
 from l0gm_edge.core.errors import DataError, MissingExtra
@@ -205,3 +206,6 @@ def test_the_whole_set_loads(prepared_folder) -> None:
     toned = emoji.load(folder, tones=True)
     assert sum(len(getattr(toned, name)) for name in SPLITS) == 3_790
     assert len(toned.test) == 867
+    whole = raw(loaded, "image")
+    np.testing.assert_allclose(whole, np.rint(whole), atol=1e-3)
+    assert (np.rint(whole.min()), np.rint(whole.max())) == (0, 255)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from undone import raw
 
 from l0gm_edge.core.dataset import SPLITS
 from l0gm_edge.core.errors import DataError
@@ -82,3 +83,6 @@ def test_the_whole_set_loads(prepared_folder) -> None:
     for values in loaded.train.inputs.values():
         assert values.mean(axis=0, dtype=np.float64) == pytest.approx(0, abs=1e-4)
     assert loaded.sha256 == "9c2382b48758015819ca5e68620a1d937b8e4897a14254636c33b12cf5a15b0c"
+    whole = raw(loaded, "pixel")
+    np.testing.assert_allclose(whole, np.rint(whole), atol=1e-3)
+    assert (np.rint(whole.min()), np.rint(whole.max())) == (0, 6)

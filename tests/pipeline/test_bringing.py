@@ -247,6 +247,11 @@ def test_a_range_that_holds_what_is_installed_or_is_of_another_device_is_not() -
     installed.require_versions(ranged(">=99").model_copy(update={"transport": Transport(kind="ssh")}))
 
 
+def test_a_range_is_held_against_what_the_interpreter_of_the_profile_has() -> None:
+    with pytest.raises(RefusedInput, match="runs onnxruntime >=99"):
+        installed.require_versions(ranged(">=99").model_copy(update={"transport": Transport(python=sys.executable)}))
+
+
 def test_a_provider_that_the_installed_runtime_lacks_is_refused(tmp_path: Path) -> None:
     path = foreign.written(tmp_path / "scores.onnx", foreign.onnx_model())
     nowhere = next(one for one in (Provider.COREML, Provider.NNAPI) if one.full_name not in onnxruntime.providers())

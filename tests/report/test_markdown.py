@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 from l0gm_edge.core.report import Report
+from l0gm_edge.core.verdict import MEASURED, Status, Verdict
 from l0gm_edge.report import markdown
 
 
@@ -38,6 +39,16 @@ def test_failures_stand_with_their_reasons(reports: dict[str, Report]) -> None:
     text = markdown.render(reports["failing"])
     assert r"- **parameter\_fraction**: FAIL: " in text
     assert r"- **tflite-compressed-fp32**: parity: diverges first at moe.router" in text
+
+
+def test_what_was_not_measured_is_listed_with_its_reason(reports: dict[str, Report]) -> None:
+    report = reports["passing"]
+    lost = Verdict(
+        check=MEASURED, artifact="small-tensorrt", status=Status.INCONCLUSIVE, reason="not measured: there is no GPU"
+    )
+    text = markdown.render(report.model_copy(update={"verdicts": (*report.verdicts, lost)}))
+    assert "Neither passed nor failed:\n\n- **small-tensorrt**: not measured: there is no GPU" in text
+    assert "Neither passed" not in markdown.render(report)
 
 
 def test_no_text_of_the_run_is_mark_up(reports: dict[str, Report]) -> None:

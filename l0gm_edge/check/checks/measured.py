@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.evidence import Readings
-from l0gm_edge.core.verdict import Status, Verdict
+from l0gm_edge.core.verdict import MEASURED, Status, Verdict
 
 
 def check(evidence: Readings) -> tuple[Verdict, ...]:
@@ -22,4 +22,4 @@ def check(evidence: Readings) -> tuple[Verdict, ...]:
 
 
 def _verdict(artifact: Artifact, status: Status, reason: str) -> Verdict:
-    return Verdict(check="measured", artifact=artifact.name, status=status, reason=reason, evidence=(artifact.sha256,))
+    return Verdict(check=MEASURED, artifact=artifact.name, status=status, reason=reason, evidence=(artifact.sha256,))

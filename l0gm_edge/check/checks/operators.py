@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from l0gm_edge.core.artifact import Role
+from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.evidence import Measured, Readings
 from l0gm_edge.core.verdict import Status, Verdict
 
@@ -14,7 +14,7 @@ def check(evidence: Readings) -> tuple[Verdict, ...]:
 
 def _verdict(one: Measured) -> Verdict:
     problems = one.artifact.problems
-    clean = "every operator is the runtime's own, and none is left over from gates"
+    clean = "every operator is the runtime's own, and none is left over from gates" + _in_floats(one.artifact)
     return Verdict(
         check="operators",
         artifact=one.artifact.name,
@@ -25,3 +25,12 @@ def _verdict(one: Measured) -> Verdict:
         reason="; ".join(problems) or clean,
         evidence=(one.artifact.sha256,),
     )
+
+
+def _in_floats(artifact: Artifact) -> str:
+    """What of a file that computes in integers does not."""
+    left = sum(artifact.float_ops.values())
+    if not 0 < left < sum(artifact.ops.values()):
+        return ""
+    named = ", ".join(f"{name} ({count}x)" for name, count in artifact.float_ops.items())
+    return f"; computed in floats: {named}"

@@ -24,16 +24,25 @@ def tensors(model: Path, inputs: Mapping[str, Values]) -> dict[str, Tensor]:
     )
     interpreter.allocate_tensors()
     run = interpreter.get_signature_runner()
-    kinds = {name: one["dtype"] for name, one in run.get_input_details().items()}  # token ids become int32
+    taken = run.get_input_details()
     everything = interpreter.get_tensor_details()
     named = Counter(one["name"] for one in everything)  # ours are unique; a kernel's scratch tensors share a name
     details = [one for one in everything if named[one["name"]] == 1 and one["dtype"] in (np.float32, np.int8)]
     found: dict[str, list[Floats]] = {detail["name"]: [] for detail in details}
     for i in range(len(next(iter(inputs.values())))):
-        run(**{name: values[i : i + 1].astype(kinds[name], copy=False) for name, values in inputs.items()})
+        run(**{name: _integers(values[i : i + 1], taken[name]) for name, values in inputs.items()})
         for detail in details:
             found[detail["name"]].append(_floats(interpreter.get_tensor(detail["index"]), detail))
     return {name: Tensor(name.split("#")[0], np.stack(rows)) for name, rows in found.items()}
+
+
+def _integers(values: Any, detail: Mapping[str, Any]) -> Any:
+    """Values as an input takes them: floats rounded to its integers, token ids in its type."""
+    scale, zero_point = detail["quantization"]
+    if scale and values.dtype == np.float32:
+        limits = np.iinfo(detail["dtype"])
+        values = np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max)
+    return values.astype(detail["dtype"], copy=False)
 
 
 def _floats(values: Any, detail: Mapping[str, Any]) -> Floats:

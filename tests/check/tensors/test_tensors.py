@@ -22,7 +22,8 @@ def test_the_last_tensor_is_what_torch_gives(runtime: str) -> None:
 @pytest.mark.parametrize("runtime", tensors.names())
 def test_a_sound_quantization_does_not_diverge(runtime: str) -> None:
     files = compiled.files(runtime)
-    assert first_divergence(runtime, files["fp32"], files["static_int8"], compiled.inputs(8, seed=3)) is None
+    for scheme in compiled.SCHEMES[runtime]:
+        assert first_divergence(runtime, files["fp32"], files[scheme], compiled.inputs(8, seed=3)) is None
 
 
 @pytest.mark.parametrize("runtime", tensors.names())

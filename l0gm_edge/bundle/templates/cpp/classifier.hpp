@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +10,8 @@
 struct Input {
   const char* name;
   std::size_t bytes;  // of one row
+  float scale;        // of int8 that stands for real numbers, (value - zero_point) * scale; 0 for other inputs
+  int zero_point;
 };
 
 struct Prediction {
@@ -16,6 +19,9 @@ struct Prediction {
   float confidence;  // 0..1, calibrated by the model's temperature
   std::vector<float> logits;
 };
+
+// Real numbers as an input with a scale takes them.
+std::vector<std::int8_t> quantized(const Input& input, const std::vector<float>& values);
 
 class Classifier {
  public:
