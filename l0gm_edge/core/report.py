@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from l0gm_edge.core.artifact import Role
+from l0gm_edge.core.finish import Finish
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.measurement import LayerTime
 from l0gm_edge.core.plan import SiteCut, Sized
@@ -119,6 +120,7 @@ class Report(Value):
     sites: tuple[SiteCut, ...]
     latency: tuple[Sized, ...] = ()
     left_out: tuple[str, ...] = ()
+    finishes: tuple[Finish, ...] = ()
     routing: Routing
     environment: dict[str, str]
     seconds: dict[str, float]

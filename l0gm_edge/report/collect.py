@@ -9,6 +9,7 @@ from statistics import median
 from l0gm_edge.core import environment, latency, scores
 from l0gm_edge.core.artifact import Role
 from l0gm_edge.core.evidence import BASE_SCHEME, Evidence, Measured, side_by_side
+from l0gm_edge.core.finish import Finish
 from l0gm_edge.core.report import ArtifactRow, CompressedScores, Floor, ModelScores, Report, Routing
 from l0gm_edge.core.verdict import Choice, Status, Verdict, run_status
 
@@ -19,6 +20,7 @@ def collect(
     choices: Sequence[Choice],
     routing: Routing,
     seconds: Mapping[str, float],
+    finishes: Sequence[Finish] = (),
     left_out: Sequence[str] = (),
 ) -> Report:
     """The report of a run; `seconds` is what each stage took, `left_out` the schemes without artifact.
@@ -38,6 +40,7 @@ def collect(
         sites=evidence.plan.sites,
         latency=evidence.plan.latency,
         left_out=tuple(left_out),
+        finishes=tuple(finishes),
         routing=routing,
         environment=environment.describe(),
         seconds=dict(seconds),

@@ -40,6 +40,7 @@ def render(report: Report) -> str:
             *_notes(report),
             *_unmeasured(report),
             *_sized(report),
+            *_list((one.artifact, "; ".join(one.told)) for one in report.finishes),
             "",
             f"<sub>{escape(_provenance(report))}</sub>",
             "",

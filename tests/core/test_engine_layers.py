@@ -77,6 +77,12 @@ def test_without_a_telling_kernel_the_weights_or_else_the_widest_input_tell() ->
     assert (weighted.precision, plain.precision, silent.precision) == ("fp16", "fp32", None)
 
 
+def test_tensorrt_11_tells_types_apart_from_formats() -> None:
+    tensor = {"Name": "x", "Format": "Row major linear FP16 format", "DataType": "Float"}
+    (layer,) = read_layers(json.dumps({"Layers": [{"Name": "a", "Inputs": [tensor]}], "I/O Tensors": []}))
+    assert layer.precision == "fp32"
+
+
 def test_as_asked_passes() -> None:
     layers = read_layers(engine(INT8_CONVOLUTION, HALF_PRODUCT))
     verdict = precision_verdict({"image.0": "int8", "head": "fp16"}, layers, "small")
