@@ -62,6 +62,8 @@ class Backend(Protocol):
     """The distributions that are this runtime; the version of one is the runtime's."""
     SUFFIX: str
     """File ending, with the dot."""
+    ALSO_RUNS: tuple[str, ...]
+    """Endings of other files that the runtime runs."""
     SCHEMES: Mapping[str, str]
     """Numeric schemes by the name users know, with a one-line description; `fp32` always is one."""
 

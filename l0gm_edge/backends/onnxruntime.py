@@ -9,11 +9,13 @@ from tempfile import TemporaryDirectory
 from l0gm_edge.backends import ModelFacts, Samples, Sensitivities, Sensitivity, _calibration_file, _child
 from l0gm_edge.core import arrays, environment, store
 from l0gm_edge.core.errors import RefusedInput
+from l0gm_edge.core.finish import Level
 from l0gm_edge.core.recipe import Quantize
 
 EXTRA = "onnx"
 PACKAGES = ("onnxruntime",)
 SUFFIX = ".onnx"
+ALSO_RUNS = (".ort",)
 SCHEMES = {
     "fp32": "32-bit floats throughout",
     "fp16": "16-bit weights, computed in 32-bit floats; half the file",
@@ -119,6 +121,25 @@ def outputs(model: Path, samples: Samples) -> Samples:
         arrays.write(given, samples)
         _child.run("l0gm_edge.backends._onnx_reference", model, given, found, purpose="running the model as it is")
         return arrays.read(found)
+
+
+def optimize(model: Path, level: Level, *, arm: bool, as_onnx: Path, as_ort: Path, operators: Path) -> None:
+    """Write a graph optimised ahead as .onnx and .ort, and the operators that a reduced build of the runtime needs.
+
+    The files run wherever the runtime does; where int8 is in them, they are fastest on the architecture that `arm`
+    tells. Raises MissingExtra or ExportFailed.
+    """
+    _require("optimising an .onnx file ahead")
+    _child.run(
+        "l0gm_edge.backends._onnx_optimize",
+        model,
+        level,
+        str(int(arm)),
+        as_onnx,
+        as_ort,
+        operators,
+        purpose="optimising the graph ahead",
+    )
 
 
 def inspect(model: Path) -> ModelFacts:

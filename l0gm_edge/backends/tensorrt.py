@@ -14,6 +14,7 @@ from l0gm_edge.core.recipe import Quantize
 
 EXTRA = "onnx"
 SUFFIX = ".trt.onnx"
+ALSO_RUNS = (".engine",)
 PACKAGES = ("tensorrt",)
 SCHEMES = {
     "fp32": "32-bit floats throughout",

@@ -17,6 +17,7 @@ INSTALL_IMPORTER = (
 )
 PACKAGES = ("ai-edge-litert", "tflite-runtime")
 SUFFIX = ".tflite"
+ALSO_RUNS = ()
 SCHEMES = {
     "fp32": "32-bit floats throughout",
     "fp16": "16-bit weights, computed in 32-bit floats (16-bit on GPUs); half the file",

@@ -14,19 +14,38 @@ from typing import Any
 import numpy as np
 
 
-def load(path: Path, runtime: str) -> Any:
+def load(path: Path, model: dict[str, Any]) -> Any:
     """A function from one row of named inputs, each with a batch axis of 1, to logits (1, classes)."""
-    if runtime == "onnxruntime":
+    if model["runtime"] == "onnxruntime":
         import onnxruntime
 
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        options = session_options(onnxruntime, model["settings"])
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         return lambda row: session.run(None, row)[0]
-    if runtime == "tflite":
+    if model["runtime"] == "tflite":
         from ai_edge_litert.interpreter import Interpreter
 
         runner = Interpreter(model_path=str(path)).get_signature_runner()
         return lambda row: next(iter(runner(**row).values()))
-    raise ImportError(f"this consumer cannot run {runtime}")
+    raise ImportError(f"this consumer cannot run {model['runtime']}")
+
+
+def session_options(onnxruntime: Any, settings: dict[str, Any]) -> Any:
+    """The settings that were measured; null is the runtime's own. On another device, other ones may be faster."""
+    options = onnxruntime.SessionOptions()
+    if settings["threads"]:
+        options.intra_op_num_threads = settings["threads"]
+    if settings["inter_op_threads"]:
+        options.inter_op_num_threads = settings["inter_op_threads"]
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_PARALLEL
+    if settings["spinning"] is not None:
+        options.add_session_config_entry("session.intra_op.allow_spinning", str(int(settings["spinning"])))
+        options.add_session_config_entry("session.inter_op.allow_spinning", str(int(settings["spinning"])))
+    if settings["arena"] is not None:
+        options.enable_cpu_mem_arena = settings["arena"]
+    if settings["memory_pattern"] is not None:
+        options.enable_mem_pattern = settings["memory_pattern"]
+    return options
 
 
 def logits(predict: Any, model: dict[str, Any], rows: dict[str, Any]) -> Any:
@@ -58,7 +77,7 @@ def real(values: Any, spec: dict[str, Any]) -> Any:
 
 def run(folder: Path, manifest: dict[str, Any], model: dict[str, Any]) -> Any:
     """Logits (samples, classes) of one model on the bundle's samples."""
-    return logits(load(folder / model["path"], model["runtime"]), model, dict(np.load(folder / manifest["samples"])))
+    return logits(load(folder / model["path"], model), model, dict(np.load(folder / manifest["samples"])))
 
 
 class Classifier:
@@ -71,7 +90,7 @@ class Classifier:
         if name is not None and name not in models:
             raise ValueError(f"there is no model {name}, only {', '.join(models)}")
         self.model = models[name or next(iter(models))]
-        self.predict = load(folder / self.model["path"], self.model["runtime"])
+        self.predict = load(folder / self.model["path"], self.model)
 
     def classify(self, **rows: Any) -> list[tuple[str, float]]:
         """The likeliest label of each row, and how sure the model is (0..1). Every input is (n, *shape)."""

@@ -9,8 +9,11 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from l0gm_edge.core import store
 from l0gm_edge.core.artifact import TensorSpec
 from l0gm_edge.core.dataset import Normalization
+from l0gm_edge.core.finish import FormKind, Level
 from l0gm_edge.core.hardware import HardwareProfile
+from l0gm_edge.core.opening import Settings
 from l0gm_edge.core.recipe import Recipe
+from l0gm_edge.core.session import Provider
 from l0gm_edge.core.value import Value
 
 MANIFEST = "manifest.json"
@@ -30,11 +33,25 @@ class File(Value):
     bytes: Annotated[int, Field(ge=0, le=LARGEST_FILE_BYTES)]
 
 
+class ShippedForm(Value):
+    """A model of ONNX Runtime once more, with its graph optimised ahead for an architecture (`arm` or `x86`).
+
+    `operators` is the list of what a reduced build of the runtime needs.
+    """
+
+    kind: FormKind
+    path: Inside
+    level: Level
+    architecture: str
+    operators: Inside | None = None
+
+
 class Model(Value):
     """One model file; `temperature` divides its logits before softmax, so that the confidence can be believed.
 
     `expected` holds the logits its device gave for the samples. Run again, also on another processor, they differ by at
-    most `tolerance` times the largest of them. `measured_sha256` is the digest of the file that was measured and
+    most `tolerance` times the largest of them, and so do those of its `forms`. A model of ONNX Runtime was measured
+    with these `providers` and `settings`. `measured_sha256` is the digest of the file that was measured and
     judged; the one shipped is the same, or the same with its metadata written into it.
     """
 
@@ -49,6 +66,14 @@ class Model(Value):
     expected: Inside
     tolerance: PositiveFloat
     tools: dict[str, str]
+    providers: tuple[Provider, ...] = ()
+    settings: Settings = Settings()
+    forms: tuple[ShippedForm, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every file that holds it."""
+        return (self.path, *(form.path for form in self.forms))
 
 
 class Manifest(Value):
@@ -73,7 +98,9 @@ class Manifest(Value):
 
     @model_validator(mode="after")
     def _names_only_its_own_files(self) -> Self:
-        named = {self.samples, *(path for model in self.models for path in (model.path, model.expected))}
+        named = {self.samples}
+        for model in self.models:
+            named |= {*model.paths, model.expected, *(form.operators for form in model.forms if form.operators)}
         if missing := sorted(named - set(self.files)):
             raise ValueError(f"{', '.join(missing)} is named, but is no file of the bundle")
         if self.files.keys() & self.reports.keys() or {MANIFEST, SIGNATURE} & {*self.files, *self.reports}:

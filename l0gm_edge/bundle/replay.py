@@ -23,13 +23,13 @@ TIMEOUT_S = 300
 
 
 def replay(folder: Path, model: Model) -> NDArray[np.float32]:
-    """Logits (samples, classes) of one model.
+    """Logits (samples, classes) of one model, from the file that its path names.
 
     Raises MissingExtra when its runtime is not installed, ToolFailed when the model does not run.
     """
     with tempfile.TemporaryDirectory() as temporary:
         output = Path(temporary) / "logits.npy"
-        command = [sys.executable, "-P", "-m", __name__, str(folder), model.name, str(output)]
+        command = [sys.executable, "-P", "-m", __name__, str(folder), model.model_dump_json(), str(output)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
         except subprocess.TimeoutExpired as error:
@@ -52,13 +52,12 @@ def _elsewhere(runtime: str) -> str | None:
     return "its engine is built on the device: l0gm-edge profile or compare, there" if runtime == TENSORRT else None
 
 
-def _main(folder: Path, name: str, output: Path) -> int:
+def _main(folder: Path, model: str, output: Path) -> int:
     from l0gm_edge.bundle import consume
 
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    model = next(one for one in manifest["models"] if one["name"] == name)
     try:
-        np.save(output, consume.run(folder, manifest, model), allow_pickle=False)
+        np.save(output, consume.run(folder, manifest, json.loads(model)), allow_pickle=False)
     except ImportError as error:
         sys.stderr.write(f"{error}\n")
         return NO_RUNTIME

@@ -34,16 +34,17 @@ def render(name: str, models: Sequence[Model], files: Mapping[str, File]) -> str
     parts = [
         Component(
             type=ComponentType.MACHINE_LEARNING_MODEL,
-            name=model.path,
-            bom_ref=model.path,
-            hashes=[HashType(alg=HashAlgorithm.SHA_256, content=files[model.path].sha256)],
+            name=path,
+            bom_ref=path,
+            hashes=[HashType(alg=HashAlgorithm.SHA_256, content=files[path].sha256)],
             properties=[
                 Property(name="l0gm-edge:runtime", value=model.runtime),
                 Property(name="l0gm-edge:scheme", value=model.scheme),
-                Property(name="l0gm-edge:bytes", value=str(files[model.path].bytes)),
+                Property(name="l0gm-edge:bytes", value=str(files[path].bytes)),
             ],
         )
         for model in models
+        for path in model.paths
     ]
     tools = [
         Component(
@@ -55,7 +56,7 @@ def render(name: str, models: Sequence[Model], files: Mapping[str, File]) -> str
         )
         for tool, version in sorted({pair for model in models for pair in model.tools.items()})
     ]
-    digests = "".join(files[model.path].sha256 for model in models)
+    digests = "".join(files[path].sha256 for model in models for path in model.paths)
     bom = Bom(
         components=parts,
         serial_number=uuid5(NAMESPACE_URL, f"l0gm-edge:{name}:{digests}"),

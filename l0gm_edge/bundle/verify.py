@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ Runner = Callable[[Path, Model], NDArray[np.float32]]
 
 
 class Verification(Value):
-    """A bundle that is intact, whose public key signed it (hex; null for nobody), and a verdict on each model."""
+    """A bundle that is intact, whose public key signed it (hex; null for nobody), a verdict on each model file."""
 
     name: str
     bundle_sha256: str
@@ -45,8 +45,15 @@ def verify(folder: Path, run: Runner = replay, public_key: Path | None = None) -
         bundle_sha256=manifest.bundle_sha256,
         files=len(manifest.files) + len(manifest.reports),
         signed_by=signed_by,
-        verdicts=tuple(_replayed(folder, manifest, model, run) for model in manifest.models),
+        verdicts=tuple(_replayed(folder, manifest, one, run) for model in manifest.models for one in _each(model)),
     )
+
+
+def _each(model: Model) -> Iterator[Model]:
+    """The model as each of its files gives it; a form bears the name of its file."""
+    yield model
+    for form in model.forms:
+        yield model.model_copy(update={"path": form.path, "name": form.path.partition("/")[2]})
 
 
 def _require_plain_samples(path: Path) -> None:

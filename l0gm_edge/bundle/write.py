@@ -7,18 +7,20 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from l0gm_edge.backends import tensorrt
 from l0gm_edge.bundle import consumers, metadata, sbom
-from l0gm_edge.bundle.manifest import MANIFEST, File, Manifest, Model
+from l0gm_edge.bundle.manifest import MANIFEST, File, Manifest, Model, ShippedForm
 from l0gm_edge.core import arrays, store
 from l0gm_edge.core.artifact import Artifact
 from l0gm_edge.core.dataset import Normalization, Values
 from l0gm_edge.core.engine import TENSORRT
 from l0gm_edge.core.errors import DataError, RefusedInput
+from l0gm_edge.core.finish import Finish
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.recipe import Recipe
 
@@ -32,14 +34,24 @@ TOLERANCE = {"fp32": 1e-4, "fp16": 1e-2}
 INTEGER_TOLERANCE = 5e-2
 
 
+def tolerance(scheme: str) -> float:
+    """How far outputs of a file in this scheme may be from those it gave on its device, relative to the largest."""
+    return TOLERANCE.get(scheme, INTEGER_TOLERANCE)
+
+
 @dataclass(frozen=True)
 class Shipped:
-    """One chosen model: its record, its file, its temperature, and its device's logits (n, classes) for the samples."""
+    """One chosen model: its record, its file, its temperature, and its device's logits (n, classes) for the samples.
+
+    `finish` is how it was finished, with its other forms in the folder `forms`; not every runtime has that.
+    """
 
     artifact: Artifact
     source: Path
     temperature: float
     expected: Floats
+    finish: Finish | None = None
+    forms: Path = Path()
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,7 @@ def write(contents: Contents, folder: Path) -> Manifest:
             left_over.unlink()
         files = {SAMPLES: _put(folder, SAMPLES, arrays.packed(dict(sorted(contents.samples.items()))))}
         files[CONSUMER] = _put(folder, CONSUMER, Path(__file__).with_name(CONSUMER).read_bytes())
-        models = tuple(_model(shipped) for shipped in contents.models)
+        models = tuple(_model(shipped, contents.hardware) for shipped in contents.models)
         for shipped, model in zip(contents.models, models, strict=True):
             store.require_digest(shipped.source, shipped.artifact.sha256)
             told = metadata.Told(model, tuple(contents.labels), contents.preprocess, contents.normalization)
@@ -84,6 +96,7 @@ def write(contents: Contents, folder: Path) -> Manifest:
             files[model.expected] = _put(folder, model.expected, _npy(shipped.expected))
             for name, path in _beside(shipped).items():
                 files[name] = _put(folder, name, path.read_bytes())
+            files |= _put_forms(folder, shipped)
         for name, text in consumers.sources(contents.labels, models).items():
             files[name] = _put(folder, name, text.encode())
         files[SBOM] = _put(folder, SBOM, sbom.render(contents.name, models, files).encode())
@@ -146,7 +159,34 @@ def _sample_count(contents: Contents) -> int:
     return lengths.pop()
 
 
-def _model(shipped: Shipped) -> Model:
+def _put_forms(folder: Path, shipped: Shipped) -> dict[str, File]:
+    put = {}
+    for form in shipped.finish.forms if shipped.finish else ():
+        store.require_digest(shipped.forms / form.path, form.sha256)
+        for name in filter(None, (form.path, form.operators)):
+            put[f"models/{name}"] = _put(folder, f"models/{name}", (shipped.forms / name).read_bytes())
+    return put
+
+
+def _finished(shipped: Shipped, hardware: HardwareProfile) -> dict[str, Any]:
+    """How a model of ONNX Runtime is opened, and in which other forms it lies here."""
+    runtime = hardware.runtime(shipped.artifact.runtime)
+    if shipped.finish is None or runtime is None:
+        return {}
+    forms = tuple(
+        ShippedForm(
+            kind=form.kind,
+            path=f"models/{form.path}",
+            level=form.level,
+            architecture=form.architecture,
+            operators=f"models/{form.operators}" if form.operators else None,
+        )
+        for form in shipped.finish.forms
+    )
+    return {"providers": runtime.session.providers, "settings": shipped.finish.settings, "forms": forms}
+
+
+def _model(shipped: Shipped, hardware: HardwareProfile) -> Model:
     artifact = shipped.artifact
     return Model(
         name=artifact.name,
@@ -158,8 +198,9 @@ def _model(shipped: Shipped) -> Model:
         outputs=artifact.outputs,
         temperature=shipped.temperature,
         expected=f"samples/expected-{artifact.name}.npy",
-        tolerance=TOLERANCE.get(artifact.scheme, INTEGER_TOLERANCE),
+        tolerance=tolerance(artifact.scheme),
         tools=artifact.tools,
+        **_finished(shipped, hardware),
     )
 
 

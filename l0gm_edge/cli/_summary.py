@@ -41,6 +41,7 @@ def _lines(report: Report, folder: Path) -> list[str]:
         "",
         *(_artifact(row) for row in report.artifacts if row.role == "compressed"),
         *(f"  ? {verdict.artifact}: {verdict.reason}" for verdict in report.unmeasured),
+        *(f"    {one.artifact}: {told}" for one in report.finishes for told in one.told),
         "",
         f"  page:   {folder / 'report.html'}",
         *([f"  bundle: {folder / 'bundle'}"] if any(row.chosen for row in report.artifacts) else []),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group("hardware")
 def command() -> None:
-    """Hardware profiles: list, show, make one, and what a model's widths cost on one."""
+    """Hardware profiles: list, show, make one; what widths cost on it."""
 
 
 @command.command("list")

@@ -9,7 +9,7 @@ import click
 from l0gm_edge.cli._output import json_option, listener, print_json
 
 
-@click.command("profile", short_help="Time any .onnx, .tflite or .engine file on a device.")
+@click.command("profile", short_help="Time any .onnx, .ort, .tflite or .engine file on a device.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--hardware", "profile", required=True, help="Hardware profile: a shipped name or a path.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of one inference (default: the profile's).")
@@ -30,9 +30,11 @@ def command(
     from l0gm_edge.core import load
     from l0gm_edge.core.recipe import Measure
     from l0gm_edge.measure.single import profile_model, runtime_of
+    from l0gm_edge.pipeline import installed
 
     hardware = load.hardware(profile)
     runtime_of(model, hardware)  # refused before anything is started
+    installed.require_providers(hardware)
     settings = Measure(processes=processes, blocks=-(-runs // 10), runs_per_block=min(runs, 10))
     with devices.plugin(hardware.transport.kind).connect(hardware) as device, listener(as_json=as_json) as progress:
         found = profile_model(

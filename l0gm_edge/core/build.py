@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from l0gm_edge.core.artifact import Artifact
+from l0gm_edge.core.finish import Finish
 from l0gm_edge.core.value import Value
 from l0gm_edge.core.verdict import Status, Verdict, worst
 
 MB = 1_000_000
+PROVIDERS = "providers"
+"""The check whose answer is told also where it passed: what ran where is no detail."""
 
 
 class BuiltFile(Value):
@@ -27,7 +30,8 @@ class Build(Value):
     """Files for every runtime of a profile, what was found about each, and the bundle that holds the chosen ones.
 
     `folder` is the bundle's, and `bundle_sha256` stands for its contents; null when no file was sound. `left_out` tells
-    which schemes were not built, and why.
+    which schemes were not built, and why; `finishes`, with which settings files of ONNX Runtime are opened, and their
+    other forms.
     """
 
     name: str
@@ -36,6 +40,7 @@ class Build(Value):
     bundle_sha256: str | None
     files: tuple[BuiltFile, ...]
     verdicts: tuple[Verdict, ...]
+    finishes: tuple[Finish, ...] = ()
     left_out: tuple[str, ...]
 
     @property
@@ -48,12 +53,14 @@ class Build(Value):
         """The table, as text."""
         head = f"{self.name} on {self.hardware}: {self.folder if self.bundle_sha256 else 'no bundle'}"
         chosen = {file.artifact.name for file in self.files if file.chosen}
-        open_ones = [one for one in self.verdicts if one.artifact in chosen and one.status is not Status.PASS]
+        about = [one for one in self.verdicts if one.artifact in chosen]
+        told = [one for one in about if one.status is not Status.PASS or one.check == PROVIDERS]
         return "\n".join(
             [
                 head,
                 *map(_line, self.files),
-                *(f"  {one.status} {one.artifact}: {one.check}: {one.reason}" for one in open_ones),
+                *(f"    {one.artifact}: {line}" for one in self.finishes for line in one.told),
+                *(f"  {one.status} {one.artifact}: {one.check}: {one.reason}" for one in told),
                 *(f"  left out: {scheme}" for scheme in self.left_out),
             ]
         )

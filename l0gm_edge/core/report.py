@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from l0gm_edge.core.artifact import Role
+from l0gm_edge.core.finish import Finish
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.measurement import LayerTime
 from l0gm_edge.core.plan import SiteCut, Sized
@@ -117,6 +118,7 @@ class Report(Value):
     floors: tuple[Floor, ...]
     sites: tuple[SiteCut, ...]
     latency: tuple[Sized, ...] = ()
+    finishes: tuple[Finish, ...] = ()
     routing: Routing
     environment: dict[str, str]
     seconds: dict[str, float]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from l0gm_edge import backends
 from l0gm_edge.core import latency, plugins
-from l0gm_edge.core.engine import TENSORRT, EngineRun
+from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.core.engine_layers import run_verdict
 from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.hardware import Execution, HardwareProfile
@@ -108,8 +108,8 @@ def _opening(hardware: HardwareProfile, runtime: str, threads: int | None) -> Op
 
 def runtime_of(model: Path, hardware: HardwareProfile) -> str:
     """The runtime that a file's ending names. Raises RefusedInput when there is none, or the profile lacks it."""
-    endings = {backends.plugin(name).SUFFIX: name for name in plugins.names("l0gm_edge.backends")}
-    endings[tasks.ENGINE] = TENSORRT
+    runtimes = {name: backends.plugin(name) for name in plugins.names("l0gm_edge.backends")}
+    endings = {one: name for name, backend in runtimes.items() for one in (backend.SUFFIX, *backend.ALSO_RUNS)}
     if not model.is_file():
         raise RefusedInput("there is no such model file", where=str(model))
     if hardware.execution is not Execution.HARDWARE:

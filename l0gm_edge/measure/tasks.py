@@ -28,6 +28,7 @@ from l0gm_edge.measure.job import (
 )
 
 SAMPLES = 8
+LOAD_ROUNDS = 5
 ENGINE = ".engine"
 """How engines end that were built elsewhere: they are run as they are."""
 
@@ -117,6 +118,13 @@ def weigh(device: Device, model: ModelFile, inputs: dict[str, str]) -> ModelResu
     The peak is that of the whole process, Python and the runtime included. Raises DeviceFailed.
     """
     return job.run(device, FootprintJob(name=f"footprint-{model.name}", models=(model,), inputs=inputs)).models[0]
+
+
+def load_times(device: Device, models: Sequence[ModelFile], inputs: dict[str, str]) -> dict[str, tuple[int, ...]]:
+    """Load times in nanoseconds of several models, by turns in one fresh process. Raises DeviceFailed."""
+    wanted = FootprintJob(name="loads", models=tuple(models) * LOAD_ROUNDS, inputs=inputs, loads=2, runs=1)
+    found = job.run(device, wanted).models
+    return {model.name: tuple(ns for one in found if one.name == model.name for ns in one.load_ns) for model in models}
 
 
 def ask(device: Device, models: Sequence[ModelFile], inputs: dict[str, str], folder: Path) -> tuple[ModelResult, ...]:

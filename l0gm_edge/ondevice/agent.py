@@ -101,7 +101,8 @@ def import_runtime(name: str) -> tuple[Any, str]:
     for module in known.get(name, ()):
         package = module.split(".")[0]
         if util.find_spec(package):
-            return import_module(module), f"{package} {metadata.version(package)}"
+            found = import_module(module)  # onnxruntime may be brought by onnxruntime-gpu, so its own word comes first
+            return found, f"{package} {getattr(found, '__version__', None) or metadata.version(package)}"
     raise AgentError(f"this device does not have the runtime '{name}' (the agent looked for {known.get(name, 'none')})")
 
 

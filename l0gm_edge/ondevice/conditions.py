@@ -22,7 +22,15 @@ from typing import Any
 CPU = Path("/sys/devices/system/cpu")
 THERMAL = Path("/sys/class/thermal")
 TOOL_SECONDS, LONGEST = 5.0, 200_000
-RUNTIMES = ("onnxruntime", "ai-edge-litert", "tflite-runtime", "tensorrt")
+RUNTIMES = (
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnxruntime-openvino",
+    "onnxruntime-qnn",
+    "ai-edge-litert",
+    "tflite-runtime",
+    "tensorrt",
+)
 
 
 def text_of(path: Path) -> str | None:

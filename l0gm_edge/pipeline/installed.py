@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from l0gm_edge import backends
+from l0gm_edge import backends, devices
 from l0gm_edge.backends import onnxruntime
 from l0gm_edge.compile.rules import Target
 from l0gm_edge.core import environment
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.hardware import HardwareProfile, Runtime
+from l0gm_edge.measure import conditions, job
 
 HERE = "local"
 
@@ -20,9 +21,23 @@ def require_versions(profile: HardwareProfile) -> None:
     With `transport.python`, what that interpreter has counts. Of a device that is reached otherwise, and of an
     interpreter that does not run, only the form of the range is known here.
     """
-    for index, runtime in enumerate(profile.runtimes):
-        if runtime.versions is not None:
-            _require(runtime, f"hardware profile {profile.name}, runtimes[{index}].versions", _found(profile, runtime))
+    for runtime, where in _ranged(profile):
+        _require(runtime, where, _found(profile, runtime))
+
+
+def require_device(profile: HardwareProfile) -> None:
+    """The device answers; what one that is not this machine says is installed there lies in the ranges of a profile.
+
+    Raises RecipeError, MissingExtra or DeviceFailed.
+    """
+    with devices.plugin(profile.transport.kind).connect(profile) as device:
+        if profile.transport.kind == HERE or not _ranged(profile):
+            return
+        job.put_programs(device)
+        told = conditions.read(device).machine
+        for runtime, where in _ranged(profile):
+            packages = backends.plugin(runtime.name).PACKAGES
+            _require(runtime, where, {name: told[name] for name in packages if name in told})
 
 
 def target(profile: HardwareProfile, runtime: str) -> Target:
@@ -59,6 +74,12 @@ def require_providers(profile: HardwareProfile) -> None:
 
 def _here(profile: HardwareProfile) -> bool:
     return profile.transport.kind == HERE and profile.transport.python is None
+
+
+def _ranged(profile: HardwareProfile) -> list[tuple[Runtime, str]]:
+    """The runtimes that have a range, and where it stands."""
+    where = f"hardware profile {profile.name}, runtimes[{{}}].versions"
+    return [(one, where.format(index)) for index, one in enumerate(profile.runtimes) if one.versions is not None]
 
 
 def _require(runtime: Runtime, where: str, found: dict[str, str] | None) -> None:

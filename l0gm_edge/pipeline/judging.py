@@ -14,13 +14,16 @@ from l0gm_edge.check.outcome import Outcome, judge
 from l0gm_edge.core import arrays, scores, store
 from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.dataset import SPLITS as ALL_SPLITS
+from l0gm_edge.core.dataset import Values
 from l0gm_edge.core.evidence import BASE_SCHEME, Evidence, Measured, unmeasured
+from l0gm_edge.core.finish import Finishes
 from l0gm_edge.core.measurement import Measurement
 from l0gm_edge.core.plan import Exactness, PrunePlan
 from l0gm_edge.core.report import Report, Routing
 from l0gm_edge.core.value import Value
 from l0gm_edge.core.verdict import Status
 from l0gm_edge.measure import bench
+from l0gm_edge.pipeline import finishing
 from l0gm_edge.pipeline.building import Artifacts
 from l0gm_edge.pipeline.context import Context
 from l0gm_edge.report import card, collect, html, junit, markdown
@@ -29,6 +32,7 @@ SPLITS = ("validation", "test")
 LOOKED_INTO = 8
 """Validation rows that are looked into, layer by layer, when an artifact leaves its reference."""
 CARD = "model-card.md"
+FINISH = "finish.json"
 SHIPPED = 8
 """Test rows that a bundle carries."""
 
@@ -63,16 +67,31 @@ def check(context: Context, folder: Path) -> None:
     store.write_value(folder / "outcome.json", outcome)
 
 
+def finish(context: Context, folder: Path) -> None:
+    """Race settings for what ships on ONNX Runtime, and make and try its other forms."""
+    outcome = store.read_value(Outcome, context.run.path("check") / "outcome.json")
+    evidence, made = _evidence(context), context.run.path("compile")
+    chosen = [
+        finishing.Chosen(one.artifact, made / one.artifact.path, one.outputs["test"][:SHIPPED])
+        for one in _named(evidence, _chosen(outcome))
+    ]
+    found = finishing.finish(
+        context.hardware, chosen, _samples(context), context.recipe.measure, folder, context.progress
+    )
+    store.write_value(folder / FINISH, Finishes(finishes=found))
+
+
 def report(context: Context, folder: Path) -> None:
     """Gather everything into one document, and write it for machines and for people."""
     outcome = store.read_value(Outcome, context.run.path("check") / "outcome.json")
     routing = store.read_value(Routing, context.run.path("recover") / "routing.json")
     records = {
         stage: context.run.record(stage)
-        for stage in ("tabulate", "learn", "prune", "recover", "quantize", "compile", "measure", "check")
+        for stage in ("tabulate", "learn", "prune", "recover", "quantize", "compile", "measure", "check", "finish")
     }
     seconds = {stage: record.seconds for stage, record in records.items() if record is not None}
-    found = collect.collect(_evidence(context), outcome.verdicts, outcome.choices, routing, seconds)
+    finishes = store.read_value(Finishes, context.run.path("finish") / FINISH).finishes
+    found = collect.collect(_evidence(context), outcome.verdicts, outcome.choices, routing, seconds, finishes)
     store.write_value(folder / "report.json", found)
     store.write_text(folder / "report.md", markdown.render(found))
     store.write_text(folder / "report.html", html.render(found))
@@ -82,7 +101,7 @@ def report(context: Context, folder: Path) -> None:
 def bundle(context: Context, folder: Path) -> None:
     """Put what ships together; nothing when no artifact was chosen."""
     outcome = store.read_value(Outcome, context.run.path("check") / "outcome.json")
-    chosen = {choice.artifact for choice in outcome.choices if choice.chosen}
+    chosen = _chosen(outcome)
     if not chosen:
         context.progress.note("no artifact was chosen: there is no bundle")
         return
@@ -95,7 +114,7 @@ def bundle(context: Context, folder: Path) -> None:
         labels=context.dataset.classes,
         preprocess=context.preprocess,
         normalization=context.dataset.normalization,
-        samples={name: values[:SHIPPED] for name, values in context.dataset.test.inputs.items()},
+        samples=_samples(context),
         models=[_shipped(context, evidence, one) for one in _named(evidence, chosen)],
         reports={
             **{
@@ -105,6 +124,14 @@ def bundle(context: Context, folder: Path) -> None:
         },
     )
     bundling.write(contents, folder)
+
+
+def _chosen(outcome: Outcome) -> set[str]:
+    return {choice.artifact for choice in outcome.choices if choice.chosen}
+
+
+def _samples(context: Context) -> dict[str, Values]:
+    return {name: values[:SHIPPED] for name, values in context.dataset.test.inputs.items()}
 
 
 def _material(context: Context) -> card.Material:
@@ -165,9 +192,12 @@ def _first_divergence(context: Context, evidence: Evidence, one: Measured) -> st
 
 
 def _shipped(context: Context, evidence: Evidence, one: Measured) -> bundling.Shipped:
+    finishes = store.read_value(Finishes, context.run.path("finish") / FINISH).finishes
     return bundling.Shipped(
         artifact=one.artifact,
         source=context.run.path("compile") / one.artifact.path,
         temperature=scores.score(one.outputs, evidence.labels).temperature,
         expected=one.outputs["test"][:SHIPPED],
+        finish=next((found for found in finishes if found.artifact == one.artifact.name), None),
+        forms=context.run.path("finish"),
     )

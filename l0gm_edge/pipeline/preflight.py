@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from l0gm_edge import backends, devices, ranges
+from l0gm_edge import backends, ranges
 from l0gm_edge.core import environment
 from l0gm_edge.pipeline import installed
 from l0gm_edge.pipeline.context import Context
@@ -49,13 +49,13 @@ def compiling(context: Context) -> None:
     ranges.plugin(context.recipe.quantize.ranges)
     for runtime in context.hardware.runtimes:
         backends.plugin(runtime.name).require_installed()
+    installed.require_versions(context.hardware)
     installed.require_providers(context.hardware)
 
 
 def measuring(context: Context) -> None:
-    """The device answers. Raises MissingExtra, RecipeError or DeviceFailed."""
-    with devices.plugin(context.hardware.transport.kind).connect(context.hardware):
-        pass
+    """The device answers, with runtimes in the versions asked for. Raises MissingExtra, RecipeError or DeviceFailed."""
+    installed.require_device(context.hardware)
 
 
 def bundling(_: Context) -> None:

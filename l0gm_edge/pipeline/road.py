@@ -15,6 +15,7 @@ from l0gm_edge.core.hardware import Budgets, HardwareProfile
 from l0gm_edge.core.progress import Progress, Silent
 from l0gm_edge.core.recipe import Recipe
 from l0gm_edge.core.report import Report
+from l0gm_edge.core.session import Session
 from l0gm_edge.core.value import Value
 from l0gm_edge.pipeline import preflight
 from l0gm_edge.pipeline.context import Context
@@ -99,16 +100,26 @@ def _quantize_settings(context: Context) -> dict[str, str]:
 
 
 def _compile_settings(context: Context) -> dict[str, str]:
-    return {"settings": _digest(context.recipe.quantize, *context.hardware.runtimes), **context.own_networks}
+    runtimes = [one.model_copy(update={"session": Session()}) for one in context.hardware.runtimes]
+    return {"settings": _digest(context.recipe.quantize, *runtimes), **context.own_networks}
 
 
 def _measure_settings(context: Context) -> dict[str, str]:
     return {"settings": _digest(context.recipe.measure, _device(context)), "data": context.data_fingerprint}
 
 
+def _finish_settings(context: Context) -> dict[str, str]:
+    races = [race for one in context.hardware.runtimes for race in one.session.race]
+    return {"settings": _digest(context.recipe.measure, _device(context), *races), "data": context.data_fingerprint}
+
+
 def _device(context: Context) -> HardwareProfile:
-    """The profile less what is only judged by."""
-    return context.hardware.model_copy(update={"budgets": Budgets()})
+    """The profile less what is only judged by, and what is only raced at the end."""
+    asked = {"race": (), "max_cpu_share": Session().max_cpu_share}
+    runtimes = tuple(
+        one.model_copy(update={"session": one.session.model_copy(update=asked)}) for one in context.hardware.runtimes
+    )
+    return context.hardware.model_copy(update={"budgets": Budgets(), "runtimes": runtimes})
 
 
 def _whole_settings(context: Context) -> dict[str, str]:
@@ -152,7 +163,14 @@ _ROAD = (
         preflight.measuring,
     ),
     Stage("check", "l0gm_edge.pipeline.judging", ("learn", "prune", "recover", "measure"), ("check",), _whole_settings),
-    Stage("report", "l0gm_edge.pipeline.judging", ("check",), ("report",), _whole_settings),
+    Stage(
+        "finish",
+        "l0gm_edge.pipeline.judging",
+        ("compile", "check"),
+        ("backends", "check", "devices", "measure", "ondevice"),
+        _finish_settings,
+    ),
+    Stage("report", "l0gm_edge.pipeline.judging", ("check", "finish"), ("report",), _whole_settings),
     Stage("bundle", "l0gm_edge.pipeline.judging", ("report",), ("bundle", "report"), _no_settings, preflight.bundling),
 )
 STAGES = tuple(stage.name for stage in _ROAD)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from l0gm_edge.core.verdict import Choice, Verdict
 from l0gm_edge.gates.evaluation import evaluating
 from l0gm_edge.gates.inputs import Example
 from l0gm_edge.measure import bench
-from l0gm_edge.pipeline import calling, installed
+from l0gm_edge.pipeline import calling, finishing, installed
 
 Rows = Mapping[str, NDArray[Any]]
 SOUND = ("engine", "measured", "never_slower", "operators", "parity", "providers")
@@ -121,14 +121,19 @@ def ship(
     verdicts = _verdicts(readings, SOUND)
     choices = choose(readings, verdicts)
     chosen = {choice.artifact for choice in choices if choice.chosen}
+    shipped = [_shipped(one, compiled.files) for one in readings.models if one.artifact.name in chosen]
+    samples = {key: values[:SHIPPED] for key, values in compiled.rows.items()}
+    forms = scratch / "forms"
+    last = [finishing.Chosen(one.artifact, one.source, one.expected) for one in shipped]
+    finishes = {one.artifact: one for one in finishing.finish(profile, last, samples, measure, forms, progress)}
     contents = bundling.Contents(
         name=name,
         recipe=None,
         hardware=profile,
         labels=labels or _numbers(readings),
         preprocess="",
-        samples={key: values[:SHIPPED] for key, values in compiled.rows.items()},
-        models=[_shipped(one, compiled.files) for one in readings.models if one.artifact.name in chosen],
+        samples=samples,
+        models=[replace(one, finish=finishes.get(one.artifact.name), forms=forms) for one in shipped],
         reports={},
         normalization=normalization or {},
     )
@@ -143,19 +148,21 @@ def ship(
             for one, choice in zip(readings.of_role(Role.COMPRESSED), choices, strict=True)
         ),
         verdicts=(*verdicts, *_verdicts(readings, BUDGETS)),
+        finishes=tuple(finishes.values()),
         left_out=(*compiled.left_out, *(f"{one.artifact.name}: not measured: {one.why}" for one in unable)),
     )
 
 
 def require_tools(profile: HardwareProfile) -> None:
     """Raise MissingExtra for a runtime that is not installed, RecipeError for a scheme, version or execution provider
-    that is not there."""
+    that is not there, DeviceFailed for a device that does not answer."""
     sbom.require_installed()
     compiling.require_schemes(profile)
     for runtime in profile.runtimes:
         backends.plugin(runtime.name).require_installed()
     installed.require_versions(profile)
     installed.require_providers(profile)
+    installed.require_device(profile)
 
 
 def _compiled(

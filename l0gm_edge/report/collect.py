@@ -9,6 +9,7 @@ from statistics import median
 from l0gm_edge.core import environment, latency, scores
 from l0gm_edge.core.artifact import Role
 from l0gm_edge.core.evidence import BASE_SCHEME, Evidence, Measured, side_by_side
+from l0gm_edge.core.finish import Finish
 from l0gm_edge.core.report import ArtifactRow, CompressedScores, Floor, ModelScores, Report, Routing
 from l0gm_edge.core.verdict import Choice, Status, Verdict, run_status
 
@@ -19,6 +20,7 @@ def collect(
     choices: Sequence[Choice],
     routing: Routing,
     seconds: Mapping[str, float],
+    finishes: Sequence[Finish] = (),
 ) -> Report:
     """The report of a run; `seconds` is what each stage took. It passed when its run-level verdicts all did."""
     why = {choice.artifact: choice for choice in choices}
@@ -33,6 +35,7 @@ def collect(
         floors=tuple(_floor(one) for one in evidence.of_role(Role.FLOOR)),
         sites=evidence.plan.sites,
         latency=evidence.plan.latency,
+        finishes=tuple(finishes),
         routing=routing,
         environment=environment.describe(),
         seconds=dict(seconds),

@@ -39,6 +39,7 @@ def render(report: Report) -> str:
             *_rejected(groups),
             *_unmeasured(report),
             *_sized(report),
+            *_list((one.artifact, "; ".join(one.told)) for one in report.finishes),
             "",
             f"<sub>{escape(_provenance(report))}</sub>",
             "",

@@ -11,6 +11,7 @@ import pytest
 import tiny_models
 
 from l0gm_edge.bundle import consume, integrity
+from l0gm_edge.core.opening import Settings
 from l0gm_edge.core.scores import probabilities
 
 
@@ -39,6 +40,7 @@ def test_token_ids_go_in_as_the_type_that_a_model_takes(tmp_path: Path, kind: st
         "runtime": "onnxruntime",
         "inputs": [{"name": "text", "shape": [1, 2], "dtype": kind, "quantization": None}],
         "outputs": [{"name": "y", "shape": [1, 2, 4], "dtype": "float32", "quantization": None}],
+        "settings": Settings().model_dump(),
     }
     np.testing.assert_array_equal(consume.run(tmp_path, manifest, model), tiny_models.WEIGHT[ids])
 

@@ -93,11 +93,13 @@ def raw(folder: Path, rows: dict[str, np.ndarray]) -> list[Path]:
 def test_cpp_gives_the_expected_outputs_in_every_runtime(releases: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     models = [bundles.shipped(*model) for model in compiled.FILES]
+    models[0] = bundles.finished(models[0], tmp_path)
     manifest = write(bundles.contents(models, LABELS), bundle)
     compile_all(bundle, releases, tmp_path / "build")
     files = raw(tmp_path, bundles.ROWS)
-    for model in manifest.models:
-        done = classify(tmp_path / "build" / model.name, releases, bundle / model.path, *files)
+    assert [len(model.paths) for model in manifest.models] == [3] + [1] * (len(models) - 1)
+    for model, path in [(one, path) for one in manifest.models for path in one.paths]:
+        done = classify(tmp_path / "build" / model.name, releases, bundle / path, *files)
         assert done.returncode == 0, done.stderr
         lines = [line.split("\t") for line in done.stdout.splitlines()]
         expected = np.load(bundle / model.expected)

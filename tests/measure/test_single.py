@@ -8,7 +8,9 @@ import pytest
 import tiny_models
 from fake_device import FakeDevice
 
+from l0gm_edge.backends import onnxruntime
 from l0gm_edge.core.errors import DeviceFailed, RefusedInput
+from l0gm_edge.core.finish import Level
 from l0gm_edge.core.hardware import Execution, HardwareProfile
 from l0gm_edge.core.recipe import Measure
 from l0gm_edge.measure import single
@@ -31,6 +33,19 @@ def test_a_model_is_timed_with_rows_of_its_declared_shapes(
     assert single.ModelProfile.model_validate_json(found.model_dump_json()) == found
 
 
+def test_a_model_in_onnxruntimes_own_format_is_timed(
+    device: FakeDevice, hardware: HardwareProfile, tmp_path: Path
+) -> None:
+    model = tiny_models.write_onnx(tmp_path / "m.onnx")
+    forms = [tmp_path / f"n.{end}" for end in ("onnx", "ort", "txt")]
+    onnxruntime.optimize(model, Level.BASIC, arm=False, as_onnx=forms[0], as_ort=forms[1], operators=forms[2])
+    settings = Measure(processes=1, blocks=2, runs_per_block=10)
+    found = single.profile_model(device, hardware, forms[1], threads=None, with_layers=True, settings=settings)
+    assert (found.runtime, found.threads) == ("onnxruntime", hardware.threads)
+    assert found.operators is not None
+    assert [layer.op for layer in found.operators.layers] == ["Gemm"]
+
+
 def test_a_damaged_model_is_told_by_its_name(device: FakeDevice, hardware: HardwareProfile, tmp_path: Path) -> None:
     (tmp_path / "bad.tflite").write_bytes(b"no model")
     with pytest.raises(DeviceFailed, match="model 'bad'"):
@@ -46,7 +61,8 @@ def test_a_file_for_no_runtime_is_refused_with_what_is_allowed(
     (tmp_path / f"m{ending}").touch()
     with pytest.raises(RefusedInput, match=f"cannot time a '{ending}' file") as caught:
         single.runtime_of(tmp_path / f"m{ending}", hardware)
-    assert caught.value.allowed == ".engine (tensorrt), .onnx (onnxruntime), .tflite (tflite), .trt.onnx (tensorrt)"
+    known = ".engine (tensorrt), .onnx (onnxruntime), .ort (onnxruntime), .tflite (tflite), .trt.onnx (tensorrt)"
+    assert caught.value.allowed == known
 
 
 @pytest.mark.parametrize("ending", [".trt.onnx", ".engine"])

@@ -314,6 +314,18 @@ def test_the_older_tflite_runtime_serves_where_litert_is_absent(
         agent.import_runtime("onnxruntime")
 
 
+def test_a_runtime_brought_under_another_name_is_known_by_its_own_word(
+    agent: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """onnxruntime-gpu is imported as onnxruntime, and there is no distribution of that name."""
+
+    def missing(name: str) -> str:
+        raise agent.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(agent.metadata, "version", missing)
+    assert agent.import_runtime("onnxruntime")[1] == f"onnxruntime {onnxruntime.__version__}"
+
+
 @pytest.mark.parametrize("program", sorted(path.name for path in AGENT.parent.glob("*.py")))
 def test_every_program_is_python_38_and_stands_alone(program: str) -> None:
     tree = ast.parse((AGENT.parent / program).read_text(), feature_version=(3, 8))

@@ -55,7 +55,7 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     homes = {
         **dict.fromkeys(("learn", "prune", "recover"), learning),
         **dict.fromkeys(("quantize", "compile"), building),
-        **dict.fromkeys(("measure", "check", "report", "bundle"), judging),
+        **dict.fromkeys(("measure", "check", "finish", "report", "bundle"), judging),
     }
     for stage in STAGES:
         monkeypatch.setattr(homes[stage], stage, stand_in(stage))
@@ -105,7 +105,7 @@ def test_an_unchanged_run_imports_no_framework(made: Made, files: tuple[Path, Pa
 RECIPE_CHANGES = {
     "description=other": "",
     "checks.max_accuracy_drop_points=5": "",
-    "measure.blocks=3": "measure",
+    "measure.blocks=3": "measure finish",
     "quantize.calibration_size=8": "quantize compile",
     "quantize.percentile=99": "quantize compile",
     "prune.round_widths=false": "learn prune",
@@ -124,23 +124,30 @@ RECIPE_CHANGES = {
 def test_a_changed_setting_remakes_the_stages_that_read_it(change: str, direct: str, made: Made) -> None:
     """Every stage leaves what it left before, so that nothing is made again only because a stage before it was."""
     made()
-    assert made(change) == [*direct.split(), "check", "report", "bundle"]
+    assert made(change) == remade(direct)
     assert made(change) == []
+
+
+def remade(direct: str) -> list[str]:
+    """Those that read it, and those that read everything, in their order."""
+    return [stage for stage in STAGES if stage in {*direct.split(), "check", "report", "bundle"}]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "direct"),
     [
         ("title: A bench", "title: A bench\nbudgets: {p90_ms: 7}", ""),
-        ("title: A bench", "title: A bench\nthreads: 2", "measure"),
-        ("convolution: 4", "convolution: 2", "learn prune measure"),
-        ("schemes: [fp32]", "schemes: [fp32, static_int8]", "compile measure"),
+        ("title: A bench", "title: A bench\nthreads: 2", "measure finish"),
+        ("convolution: 4", "convolution: 2", "learn prune measure finish"),
+        ("schemes: [fp32]", "schemes: [fp32, static_int8]", "compile measure finish"),
+        ("schemes: [fp32]", "schemes: [fp32], session: {threads: 2}", "measure finish"),
+        ("schemes: [fp32]", "schemes: [fp32], session: {race: [{spinning: false}]}", "finish"),
     ],
 )
 def test_a_changed_profile_remakes_the_stages_that_read_it(old: str, new: str, direct: str, made: Made) -> None:
     made()
     changed = made(profile=lambda text: text.replace(old, new))
-    assert changed == [*direct.split(), "check", "report", "bundle"]
+    assert changed == remade(direct)
 
 
 def test_what_comes_out_differently_is_passed_on(made: Made, stand_ins: dict[str, str]) -> None:
@@ -148,7 +155,7 @@ def test_what_comes_out_differently_is_passed_on(made: Made, stand_ins: dict[str
     stand_ins["learn"] = "other weights"
     assert made("learn.lr=0.001") == ["learn", "prune", "recover", "compile", "check", "report", "bundle"]
     stand_ins["measure"] = "other times"
-    assert made("learn.lr=0.001", "measure.blocks=3") == ["measure", "check", "report", "bundle"]
+    assert made("learn.lr=0.001", "measure.blocks=3") == ["measure", "check", "finish", "report", "bundle"]
 
 
 @pytest.mark.parametrize("damage", ["changed", "removed", "record gone"])
