@@ -262,6 +262,18 @@ def test_a_device_that_may_not_build_says_so(
         prepared(device, model, settings)
 
 
+def test_tensorrt_rtx_builds_for_real_where_asked_for(device: FakeDevice, machine: Machine, model: Path) -> None:
+    """The GPU is made up, the parser and builder are not: the engine is built, and then there is nothing to load it."""
+    pytest.importorskip("tensorrt_rtx_bindings", reason="TensorRT-RTX (the extra trt-check) is not installed")
+    with pytest.raises(
+        DeviceFailed, match=r"tensorrt_rtx_bindings [\d.]+ builds no engine .*: it was built, and cannot"
+    ):
+        prepared(device, model, EngineSettings(builder="tensorrt_rtx_bindings"))
+    describe(model, "implicit_int8", "int8", CALIBRATION)
+    with pytest.raises(DeviceFailed, match="TensorRT-RTX has no calibrator"):
+        prepared(device, model, EngineSettings(builder="tensorrt_rtx_bindings"))
+
+
 def test_a_description_of_another_file_is_refused_before_it_travels(
     device: FakeDevice, machine: Machine, model: Path
 ) -> None:
