@@ -31,7 +31,7 @@ from rich.console import Console
 from trained_nets import CACHE, NETWORKS, QUICK, Network, evenly
 
 from l0gm_edge import backends, devices
-from l0gm_edge.check import checks
+from l0gm_edge.check import checks, trial
 from l0gm_edge.check.choose import FLOATS, choose
 from l0gm_edge.cli._progress import TerminalProgress
 from l0gm_edge.compile import build as compiling
@@ -53,6 +53,7 @@ from l0gm_edge.learn.batches import tensors
 from l0gm_edge.learn.evaluate import logits
 from l0gm_edge.measure import bench
 from l0gm_edge.measure.layers import shares
+from l0gm_edge.pipeline import mixing
 from l0gm_edge.pipeline.shipping import SOUND
 from l0gm_edge.quantize.calibration_set import calibration_set
 
@@ -137,8 +138,14 @@ def network_rows(short: str, setting: Setting, progress: Progress) -> list[Row]:
     splits = {name: evenly(getattr(dataset, name), most) for name, most in setting.rows.items()}
     folder = setting.out / short
     calibration = calibration_set(dataset.calibration, Quantize())
-    made = compiled(model, calibration, setting.hardware, folder, progress)
     reference = {name: logits(model, split) for name, split in splits.items()}
+    tried, wanted = splits["validation"], reference["validation"]
+
+    def lost(found: Logits) -> str | None:
+        return trial.lost_on_validation(found, wanted, tried.labels, LIMITS, setting.hardware.budgets)
+
+    trials = mixing.Setting(setting.hardware, setting.measure, tried.inputs, lost)
+    made = compiled(model, calibration, trials, folder, progress)
     evidence = measured(made, folder, splits, reference, setting, progress)
     choices = judged(evidence)
     title = network.title
@@ -150,9 +157,10 @@ def network_rows(short: str, setting: Setting, progress: Progress) -> list[Row]:
 
 
 def compiled(
-    model: torch.nn.Module, calibration: Split, hardware: HardwareProfile, folder: Path, progress: Progress
+    model: torch.nn.Module, calibration: Split, trials: mixing.Setting, folder: Path, progress: Progress
 ) -> Made:
-    """Every file of a model in `folder`, with its facts; made once."""
+    """Every file of a model in `folder`, with its facts; made once. The layers of `mixed_int8` are chosen by trials."""
+    hardware = mixing.without(trials.hardware)
     facts = folder / "made.json"
     if facts.is_file():
         return read_value(Made, facts)
@@ -176,7 +184,9 @@ def compiled(
                 except ExportFailed as error:
                     lost[f"{runtime.name} {scheme}"] = error.what
                 task.advance()
-    found = Made(artifacts=tuple(made), lost=lost)
+    mixed, dropped = mixing.complete(made, folder, trials.hardware, calibration.inputs, Quantize(), trials)
+    lost |= dict(reason.split(": ", 1) for reason in dropped)
+    found = Made(artifacts=(*made, *mixed), lost=lost)
     write_value(facts, found)
     return found
 

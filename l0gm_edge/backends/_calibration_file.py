@@ -33,6 +33,11 @@ def rows(calibration: Samples) -> list[dict[str, np.ndarray]]:
     return [{name: values[row : row + 1] for name, values in calibration.items()} for row in range(count)]
 
 
+def spread(count: int, most: int) -> list[int]:
+    """At most this many of `count` rows, evenly spaced."""
+    return [int(row) for row in np.linspace(0, count - 1, min(most, count)).round()]
+
+
 def require_fit(calibration: Samples, facts: ModelFacts) -> None:
     """Raise DataError unless the samples have the model's inputs, in its shapes, and equally many rows of each."""
     wanted = {spec.name: spec.shape[1:] for spec in facts.inputs}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from l0gm_edge.backends import ModelFacts
 from l0gm_edge.core.artifact import TensorSpec
 from l0gm_edge.core.errors import RefusedInput
 
+_NOTE = "l0gm_edge.note."
 _DEFAULT_DOMAINS = ("", "ai.onnx")
 
 
@@ -27,7 +28,17 @@ def facts(path: Path) -> ModelFacts:
         inputs=tuple(_spec(value, path) for value in model.graph.input if value.name not in constants),
         outputs=tuple(_spec(value, path) for value in model.graph.output),
         ops=dict(sorted(Counter(_op(node) for node in model.graph.node).items())),
+        notes=tuple(prop.value for prop in model.metadata_props if prop.key.startswith(_NOTE)),
     )
+
+
+def noted(model: onnx.ModelProto, notes: Sequence[str]) -> onnx.ModelProto:
+    """A copy that carries notes on how it was made; ONNX Runtime passes them over."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for number, note in enumerate(notes, 1):
+        copy.metadata_props.add(key=f"{_NOTE}{number}", value=note)
+    return copy
 
 
 def read(path: Path) -> onnx.ModelProto:

@@ -14,6 +14,8 @@ LINEAR = ("Gemm", "MatMul")
 TABLE = "Gather"  # an embedding: no faster in 8 bits, but often most of the file
 # Cheap to run on 8-bit values, so that neighbouring heavy operators need no conversion in between.
 GLUE = ("Relu", "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceMean", "Concat")
+# Behind an int8 layer it goes into the range of what that gives; anywhere else it would only be converted around.
+BOUND = "Clip"
 # Below these sizes, and in depthwise convolutions, int8 is slower than float (x86 with VNNI, one thread, batch 1):
 # benchmarks/results/presets-layers.md, docs/decisions/0004-quantization-presets.md.
 SMALLEST_INPUT_CHANNELS = 8
@@ -66,13 +68,13 @@ def glue(model: onnx.ModelProto) -> list[onnx.NodeProto]:
 
 
 def with_glue(model: onnx.ModelProto, layers: Collection[str]) -> list[str]:
-    """These layers, by name, and the glue that reads nothing but what they give, in the order of the graph."""
+    """These layers, by name, and the glue and bounds that read only what they give, in the order of the graph."""
     constants = _onnx_file.weights(model)
     given: set[str] = set()
     taken = []
     for node in model.graph.node:
         read = [name for name in node.input if name and name not in constants]
-        if node.name in layers or (node.op_type in GLUE and read and given.issuperset(read)):
+        if node.name in layers or (node.op_type in (*GLUE, BOUND) and read and given.issuperset(read)):
             taken.append(node.name)
             given.update(node.output)
     return taken

@@ -45,7 +45,7 @@ def with_pairs(
         tensors_range=tensors_data(found),
         nodes_to_quantize=list(nodes),
         nodes_to_exclude=[],
-        op_types_to_quantize=["Conv", *_onnx_layers.LINEAR, *_onnx_layers.GLUE, _onnx_layers.TABLE],
+        op_types_to_quantize=["Conv", *_onnx_layers.LINEAR, *_onnx_layers.GLUE, _onnx_layers.BOUND, _onnx_layers.TABLE],
         extra_options={},
     )
     quantizer.quantize_model()

@@ -1,11 +1,12 @@
 """Child process: fp32 ONNX -> another scheme for ONNX Runtime.
 
-Arguments: SOURCE SCHEME CALIBRATION OUTPUT, and for static_int8 the names of the LAYERS to quantize.
+Arguments: SOURCE SCHEME CALIBRATION OUTPUT FORMS; FORMS names the layers that static_int8 quantizes, or none.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Collection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,12 +14,14 @@ import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from l0gm_edge.backends import (
+    Forms,
     Samples,
     _calibration_file,
     _onnx_file,
     _onnx_layers,
     _onnx_mixed,
     _onnx_pairs,
+    _onnx_settled,
     _onnx_weights,
 )
 from l0gm_edge.core import store
@@ -27,18 +30,21 @@ from l0gm_edge.core.recipe import Quantize
 from l0gm_edge.ranges import unclipped
 
 OPSET_OF_16_BITS = 21
+Noted = tuple[onnx.ModelProto, tuple[str, ...]]
+"""A model, and notes on how it was made."""
 
 
-def static_int8(source: Path, calibration: Samples, settings: Quantize, layers: tuple[str, ...]) -> onnx.ModelProto:
+def static_int8(source: Path, calibration: Samples, settings: Quantize, layers: Collection[str]) -> Noted:
     """Quantize/dequantize pairs around the operators that gain from it, or around these layers and their glue."""
     model = _onnx_layers.named(_onnx_file.read(source))
     if unknown := set(layers) - {node.name for node in model.graph.node}:
         raise RefusedInput(f"there is no layer {', '.join(sorted(unknown))}", where=str(source))
     samples = _calibration_file.rows(calibration)
-    model = _onnx_mixed.settled(model, samples, settings)
-    gaining = (*_onnx_layers.worthwhile(model), *_onnx_layers.glue(model), *_onnx_layers.look_ups(model))
-    nodes = _onnx_layers.with_glue(model, layers) if layers else [node.name for node in gaining]
-    return _onnx_pairs.with_pairs(model, nodes, _onnx_pairs.ranges(model, samples, settings))
+    gaining = [node.name for node in _onnx_layers.worthwhile(model)]
+    model, notes = _onnx_settled.settled(model, layers or gaining, samples, settings)
+    between = [] if layers else [node.name for node in (*_onnx_layers.glue(model), *_onnx_layers.look_ups(model))]
+    nodes = [*_onnx_layers.with_glue(model, layers or gaining), *between]
+    return _onnx_pairs.with_pairs(model, nodes, _onnx_pairs.ranges(model, samples, settings)), notes
 
 
 def w8a16(source: Path, calibration: Samples, settings: Quantize) -> onnx.ModelProto:
@@ -73,10 +79,11 @@ def dynamic_int8(source: Path) -> onnx.ModelProto:
         return onnx.load(quantized)
 
 
-def main(source: str, scheme: str, calibration: str, output: str, *layers: str) -> None:
+def main(source: str, scheme: str, calibration: str, output: str, forms: str) -> None:
     """Quantize and write one model."""
     samples, settings = _calibration_file.read(Path(calibration))
-    write = {
+    layers = store.read_value(Forms, Path(forms)).layers
+    write: dict[str, Callable[[], onnx.ModelProto | Noted]] = {
         "static_int8": lambda: static_int8(Path(source), samples, settings, layers),
         "mixed_int8": lambda: _onnx_mixed.mixed_int8(Path(source), samples, settings),
         "dynamic_int8": lambda: dynamic_int8(Path(source)),
@@ -85,7 +92,9 @@ def main(source: str, scheme: str, calibration: str, output: str, *layers: str) 
         "weight_int4": lambda: weight_only(Path(source), bits=4),
         "fp16": lambda: _onnx_weights.fp16(_onnx_file.read(Path(source))),
     }
-    model = _onnx_file.stripped(write[scheme]())
+    made = write[scheme]()
+    model, notes = made if isinstance(made, tuple) else (made, ())
+    model = _onnx_file.noted(_onnx_file.stripped(model), notes)
     store.write_bytes(Path(output), model.SerializeToString(deterministic=True))
 
 

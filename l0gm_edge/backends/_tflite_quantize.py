@@ -1,4 +1,7 @@
-"""Child process: fp32 TFLite -> another scheme. Arguments: SOURCE SCHEME CALIBRATION OUTPUT."""
+"""Child process: fp32 TFLite -> another scheme. Arguments: SOURCE SCHEME CALIBRATION OUTPUT FORMS.
+
+FORMS names the form of each layer, or of none; then the scheme decides.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,6 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_quantizer.qtyping import (
     ComputePrecision,
     OpQuantizationConfig,
-    QuantGranularity,
     TensorDataType,
     TensorQuantizationConfig,
 )
@@ -21,7 +23,8 @@ from ai_edge_quantizer.quantizer import AlgorithmName, Quantizer
 from numpy.typing import NDArray
 
 from l0gm_edge import ranges as calibrators
-from l0gm_edge.backends import Samples, _calibration_file, _tflite_file
+from l0gm_edge.backends import Forms, Samples, _calibration_file, _tflite_file, _tflite_forms
+from l0gm_edge.backends._tflite_forms import A_CHANNEL, A_LAYER
 from l0gm_edge.core import store
 from l0gm_edge.core.recipe import Quantize
 
@@ -31,9 +34,6 @@ ROUTER = ".*router.*"  # a rounding error there changes which experts answer
 # Padding goes along, because it stands between two convolutions.
 CONVOLUTIONS = (Op.CONV_2D, Op.DEPTHWISE_CONV_2D, Op.CONV_2D_TRANSPOSE, Op.PAD)
 LINEAR = (Op.FULLY_CONNECTED, Op.BATCH_MATMUL)
-# One scale a layer for linear layers: older runtimes give silently wrong answers for one a channel, and the scales of
-# a small model take a fifth of its file.
-A_LAYER, A_CHANNEL = QuantGranularity.TENSORWISE, QuantGranularity.CHANNELWISE
 
 
 def fp16(quantizer: Quantizer) -> None:
@@ -180,17 +180,26 @@ SET_UP: dict[str, Callable[[Quantizer], None]] = {
 }
 
 
-def main(source: str, scheme: str, calibration: str, output: str) -> None:
-    """Quantize and write one model."""
-    quantizer = Quantizer(source)
-    SET_UP[scheme](quantizer)
-    samples, settings = _calibration_file.read(Path(calibration))
-    wide = calibrators.unclipped(settings) if scheme == "w8a16" else settings
-    needed = ranges(Path(source), samples, wide) if quantizer.need_calibration else None
-    content = quantizer.quantize(needed).quantized_model
+def quantized(quantizer: Quantizer, found: dict[str, dict[str, NDArray[np.float32]]] | None) -> bytes:
+    """The model as a quantizer was told to write it, over these ranges."""
+    content = quantizer.quantize(found if quantizer.need_calibration else None).quantized_model
     if content is None:
         raise RuntimeError("the quantizer returned no model")
-    store.write_bytes(Path(output), bytes(content))
+    return bytes(content)
+
+
+def main(source: str, scheme: str, calibration: str, output: str, forms: str) -> None:
+    """Quantize and write one model."""
+    quantizer = Quantizer(source)
+    layers = store.read_value(Forms, Path(forms)).layers
+    if layers:
+        _tflite_forms.set_up(quantizer, _tflite_file.read(Path(source)), layers)
+    else:
+        SET_UP[scheme](quantizer)
+    samples, settings = _calibration_file.read(Path(calibration))
+    wide = calibrators.unclipped(settings) if scheme == "w8a16" else settings
+    found = ranges(Path(source), samples, wide) if quantizer.need_calibration else None
+    store.write_bytes(Path(output), quantized(quantizer, found))
 
 
 if __name__ == "__main__":

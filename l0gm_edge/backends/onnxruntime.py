@@ -6,10 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from l0gm_edge.backends import ModelFacts, Samples, Sensitivities, Sensitivity, _calibration_file, _child
+from l0gm_edge.backends import (
+    Forms,
+    LayerCost,
+    ModelFacts,
+    Samples,
+    Sensitivities,
+    Sensitivity,
+    _calibration_file,
+    _child,
+)
 from l0gm_edge.core import arrays, environment, store
 from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.finish import Level
+from l0gm_edge.core.measurement import LayerTime
 from l0gm_edge.core.recipe import Quantize
 
 EXTRA = "onnx"
@@ -20,7 +30,7 @@ SCHEMES = {
     "fp32": "32-bit floats throughout",
     "fp16": "16-bit weights, computed in 32-bit floats; half the file",
     "static_int8": "8-bit convolutions and large linear layers, where int8 is faster, and embeddings",
-    "mixed_int8": "as static_int8, less the layers that bring more noise than quantize.min_sqnr_db allows",
+    "mixed_int8": "8 bits in the layers that gain from it on the device and bear it",
     "dynamic_int8": "8-bit weights in linear layers and embeddings, activations quantized as they come; a smaller file",
     "w8a16": "8-bit weights, 16-bit activations in all heavy layers: for NPUs, slow on CPUs",
     "weight_int8": "8-bit weights in linear layers and embeddings, computed in floats; needs no calibration",
@@ -59,11 +69,11 @@ def convert_all(files: Mapping[Path, Path]) -> None:
 
 def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path) -> None:
     """Write an fp32 ONNX file in another of `SCHEMES`. Raises DataError, MissingExtra or ExportFailed."""
-    _quantize(source, scheme, calibration, settings, output, ())
+    _quantize(source, scheme, calibration, settings, output, {})
 
 
 def quantize_layers(
-    source: Path, layers: Sequence[str], calibration: Samples, settings: Quantize, output: Path
+    source: Path, layers: Mapping[str, str], calibration: Samples, settings: Quantize, output: Path
 ) -> None:
     """Write an fp32 ONNX file with these layers, by the names of their nodes, in static int8, and all else in float.
 
@@ -91,21 +101,37 @@ def sensitivity(source: Path, calibration: Samples, settings: Quantize) -> tuple
         return store.read_value(Sensitivities, found).layers
 
 
+def costs(source: Path, ran: Path, times: Sequence[LayerTime]) -> dict[str, LayerCost]:
+    """The layers of the fp32 file `source` in a profile of the graph that ran, of the same model in any form."""
+    from l0gm_edge.backends import _onnx_file, _onnx_ran  # they import onnx
+
+    return _onnx_ran.costs(_onnx_file.read(source), _onnx_file.read(ran), times)
+
+
+def left_in_float(graph: Path) -> tuple[str, ...]:
+    """Operators of a graph that ran which stand in float between conversions, in words."""
+    environment.require("onnx", EXTRA, "reading the graph that ran")
+    from l0gm_edge.backends import _onnx_file, _onnx_ran
+
+    return _onnx_ran.left_in_float(_onnx_file.read(graph))
+
+
 def _quantize(
-    source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path, layers: Sequence[str]
+    source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path, layers: Mapping[str, str]
 ) -> None:
     _require("quantization for ONNX Runtime")
     _calibration_file.require_fit(calibration, inspect(source))
     with TemporaryDirectory(prefix="l0gm-edge-") as folder:
-        samples = Path(folder) / "calibration.npz"
+        samples, forms = Path(folder) / "calibration.npz", Path(folder) / "forms.json"
         _calibration_file.write(samples, calibration, settings)
+        store.write_value(forms, Forms(layers=dict(layers)))
         _child.run(
             "l0gm_edge.backends._onnx_quantize",
             source,
             scheme,
             samples,
             output,
-            *layers,
+            forms,
             purpose=f"quantization to {scheme} for ONNX Runtime",
         )
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from l0gm_edge.backends import ModelFacts, Samples, _calibration_file, _child
-from l0gm_edge.core import environment
-from l0gm_edge.core.errors import ExportFailed
+from l0gm_edge.backends import (
+    MIXED,
+    Forms,
+    LayerCost,
+    ModelFacts,
+    Samples,
+    Sensitivities,
+    Sensitivity,
+    _calibration_file,
+    _child,
+)
+from l0gm_edge.core import environment, store
+from l0gm_edge.core.errors import ExportFailed, RefusedInput
+from l0gm_edge.core.measurement import LayerTime
 from l0gm_edge.core.recipe import Quantize
 
 EXTRA = "tflite"
@@ -25,7 +36,7 @@ SCHEMES = {
     "static_int8": "8-bit weights and activations in convolutions and linear layers, float elsewhere",
     "full_int8": "8-bit weights and activations in every operator that has such a form; float inputs and outputs",
     "integer_only": "as full_int8, without any float, inputs and outputs included: for NPUs and microcontrollers",
-    "mixed_int8": "static in convolutions, dynamic in linear layers: nearly as fast, more accurate",
+    "mixed_int8": "8 bits, static or dynamic, in the layers that gain from it on the device and bear it",
     "w8a16": "8-bit weights, 16-bit activations in all heavy layers: for NPUs, slow on CPUs",
     "weight_int8": "8-bit weights, computed in floats; needs no calibration",
     "weight_int4": "4-bit weights in linear layers and embeddings, 8-bit in convolutions, computed in floats",
@@ -71,17 +82,60 @@ def quantize(source: Path, scheme: str, calibration: Samples, settings: Quantize
 
     Raises DataError, MissingExtra or ExportFailed, also where `integer_only` would leave an operator in floats.
     """
+    _quantize(source, scheme, calibration, settings, output, {})
+
+
+def quantize_layers(
+    source: Path, layers: Mapping[str, str], calibration: Samples, settings: Quantize, output: Path
+) -> None:
+    """Write an fp32 TFLite file with these layers, by what they give, in static or dynamic int8, all else in float.
+
+    Raises RefusedInput when there are none, or for one that the file lacks; DataError, MissingExtra or ExportFailed.
+    """
+    if not layers:
+        raise RefusedInput("no layer was named to quantize", where=str(source), todo="ship the float file")
+    _quantize(source, MIXED, calibration, settings, output, layers)
+
+
+def sensitivity(source: Path, calibration: Samples, settings: Quantize) -> tuple[Sensitivity, ...]:
+    """What each layer of an fp32 TFLite file, alone in static or in dynamic int8, does to the outputs.
+
+    Ranges are found on all rows of `calibration`, noise on `subset_size` of them. Raises DataError, MissingExtra or
+    ExportFailed.
+    """
+    purpose = "measuring the sensitivity of layers"
+    environment.require("ai_edge_quantizer", EXTRA, purpose)
+    _calibration_file.require_fit(calibration, inspect(source))
+    with TemporaryDirectory(prefix="l0gm-edge-") as folder:
+        samples, found = Path(folder) / "calibration.npz", Path(folder) / "found.json"
+        _calibration_file.write(samples, calibration, settings)
+        _child.run("l0gm_edge.backends._tflite_mixed", source, samples, found, purpose=purpose)
+        return store.read_value(Sensitivities, found).layers
+
+
+def costs(source: Path, ran: Path, times: Sequence[LayerTime]) -> dict[str, LayerCost]:
+    """The layers of the fp32 file `source` in a profile of the file that ran, of the same model in any form."""
+    from l0gm_edge.backends import _tflite_file, _tflite_ran  # they import ai_edge_litert
+
+    return _tflite_ran.costs(_tflite_file.read(source), _tflite_file.read(ran), times)
+
+
+def _quantize(
+    source: Path, scheme: str, calibration: Samples, settings: Quantize, output: Path, layers: Mapping[str, str]
+) -> None:
     environment.require("ai_edge_quantizer", EXTRA, "quantization for TFLite")
     _calibration_file.require_fit(calibration, inspect(source))
     with TemporaryDirectory(prefix="l0gm-edge-") as folder:
-        samples = Path(folder) / "calibration.npz"
+        samples, forms = Path(folder) / "calibration.npz", Path(folder) / "forms.json"
         _calibration_file.write(samples, calibration, settings)
+        store.write_value(forms, Forms(layers=dict(layers)))
         _child.run(
             "l0gm_edge.backends._tflite_quantize",
             source,
             scheme,
             samples,
             output,
+            forms,
             purpose=f"quantization to {scheme} for TFLite",
         )
     if scheme == "integer_only":

@@ -37,7 +37,7 @@ def build(
         plain = folder / f"{_name(role, runtime, FLOAT)}{backend.SUFFIX}"
         backend.convert(program, plain)
         _settle(plain, runtime, FLOAT)
-        made.append(_artifact(plain, role, runtime, FLOAT, program, recipe_sha256))
+        made.append(described(plain, role, runtime, FLOAT, program, recipe_sha256))
         made.extend(
             quantized(plain, role, runtime, scheme, calibration, settings, recipe_sha256)
             for scheme in (schemes(runtime) if role is Role.COMPRESSED else ())
@@ -56,11 +56,16 @@ def quantized(
 ) -> Artifact:
     """Write an fp32 file of a runtime in another scheme, beside it. Raises what the backend raises."""
     backend = backends.plugin(runtime.name)
-    output = plain.with_name(f"{_name(role, runtime, scheme)}{backend.SUFFIX}")
+    output = path_of(plain, role, runtime, scheme)
     backend.quantize(plain, scheme, calibration, settings, output)
     _settle(output, runtime, scheme)
     digest = arrays.sha256(calibration) if scheme in backend.RANGED else None
-    return _artifact(output, role, runtime, scheme, plain, recipe_sha256, digest)
+    return described(output, role, runtime, scheme, plain, recipe_sha256, digest)
+
+
+def path_of(plain: Path, role: Role, runtime: Runtime, scheme: str) -> Path:
+    """Where a model's file in a scheme belongs, beside its fp32 file."""
+    return plain.with_name(f"{_name(role, runtime, scheme)}{backends.plugin(runtime.name).SUFFIX}")
 
 
 def require_schemes(profile: HardwareProfile) -> None:
@@ -82,17 +87,7 @@ def schemes(runtime: Runtime) -> tuple[str, ...]:
     return tuple(dict.fromkeys(scheme for scheme in runtime.schemes if scheme != FLOAT))
 
 
-def _settle(path: Path, runtime: Runtime, scheme: str) -> None:
-    """Where the profile says how engines are built, the file is described so."""
-    if runtime.engine is not None:
-        tensorrt.ship(path, scheme, runtime.engine)
-
-
-def _name(role: Role, runtime: Runtime, scheme: str) -> str:
-    return f"{role}-{runtime.name}-{scheme}"
-
-
-def _artifact(
+def described(
     path: Path,
     role: Role,
     runtime: Runtime,
@@ -101,6 +96,7 @@ def _artifact(
     recipe_sha256: str | None,
     calibration_sha256: str | None = None,
 ) -> Artifact:
+    """The record of a file that was made from `parent`. Raises RefusedInput when the backend cannot read it."""
     facts = backends.plugin(runtime.name).inspect(path)
     return Artifact(
         name=_name(role, runtime, scheme),
@@ -118,4 +114,15 @@ def _artifact(
         tools=environment.tool_versions(),
         ops=facts.ops,
         float_ops=facts.float_ops,
+        notes=facts.notes,
     )
+
+
+def _settle(path: Path, runtime: Runtime, scheme: str) -> None:
+    """Where the profile says how engines are built, the file is described so."""
+    if runtime.engine is not None:
+        tensorrt.ship(path, scheme, runtime.engine)
+
+
+def _name(role: Role, runtime: Runtime, scheme: str) -> str:
+    return f"{role}-{runtime.name}-{scheme}"

@@ -41,7 +41,7 @@ class Artifact(Value):
 
     `calibration_sha256` is the digest of the samples that ranges were taken from, where the scheme has ranges.
     `float_ops` are those of `ops` that compute in floats, where the runtime's files tell. `problems` are what a look at
-    its operators found wrong, in words.
+    its operators found wrong, in words, and `notes` how it came to be as it is.
     """
 
     name: str
@@ -60,3 +60,4 @@ class Artifact(Value):
     ops: dict[str, int]
     float_ops: dict[str, PositiveInt] = Field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -72,4 +72,5 @@ def _line(file: BuiltFile) -> str:
     p50 = "not timed" if file.p50_ms is None else f"p50 {file.p50_ms:.3f} ms"
     ratio = "" if file.p50_ratio_to_reference is None else f" ({file.p50_ratio_to_reference:.2f}x the reference)"
     size = f"{file.artifact.size_bytes / MB:.3f} MB"
-    return f"  {'*' if file.chosen else ' '} {file.artifact.name}: {p50}{ratio}, {size}\n      {file.why}"
+    told = "".join(f"\n      {line}" for line in (file.why, *file.artifact.notes))
+    return f"  {'*' if file.chosen else ' '} {file.artifact.name}: {p50}{ratio}, {size}{told}"

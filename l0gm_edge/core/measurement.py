@@ -33,11 +33,15 @@ class Conditions(Value):
 
 
 class LayerTime(Value):
-    """One operation's mean time in a profiled run; profiling slows a run, so read the shares, not the total."""
+    """One operation's mean time in a profiled run; profiling slows a run, so read the shares, not the total.
+
+    `node` is the number of the file's operator, where the runtime tells it.
+    """
 
     name: Told
     op: Told
     mean_ns: Nanoseconds
+    node: NonNegativeInt | None = None
 
 
 class ProviderShare(Value):

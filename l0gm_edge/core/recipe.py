@@ -229,7 +229,8 @@ class Quantize(Value):
 
     `percentile` and `averaging` (what each further run counts for in a moving average) go with those of that name.
     Where layers are quantized by how sensitive they are, that is measured on `subset_size` rows of the set, and outputs
-    stay `min_sqnr_db` above the noise. `equalize` evens out layers that follow each other, where that helps.
+    stay `min_sqnr_db` above the noise. Where that helps, `equalize` evens out layers that follow each other, and
+    `correct_bias` takes off biases what int8 adds to them on average.
     """
 
     calibration_size: PositiveInt = 256
@@ -239,6 +240,7 @@ class Quantize(Value):
     subset_size: PositiveInt = 64
     min_sqnr_db: PositiveFloat = 30.0
     equalize: bool = False
+    correct_bias: bool = False
 
 
 class Measure(Value):

@@ -82,6 +82,7 @@ class ArtifactRow(Value):
     peak_memory_bytes: int | None
     chosen: bool
     why: str
+    notes: tuple[str, ...] = ()
     reliability: tuple[Bin, ...]
     reliability_scaled: tuple[Bin, ...]
     layers: tuple[LayerTime, ...]
@@ -105,7 +106,7 @@ class Routing(Value):
 
 class Report(Value):
     """A run's outcome. `passed` follows from the verdicts; see `check.outcome`. `latency` is how the model was sized,
-    where the target is in milliseconds."""
+    where the target is in milliseconds; `left_out` tells which schemes have no artifact, and why."""
 
     schema_version: Annotated[int, Field(ge=1)] = SCHEMA_VERSION
     passed: bool
@@ -118,6 +119,7 @@ class Report(Value):
     floors: tuple[Floor, ...]
     sites: tuple[SiteCut, ...]
     latency: tuple[Sized, ...] = ()
+    left_out: tuple[str, ...] = ()
     finishes: tuple[Finish, ...] = ()
     routing: Routing
     environment: dict[str, str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,8 @@ def _visit(
         answers = {one.name: one for one in tasks.ask(device, asked, sets, folder)} if asked else {}
         task.advance()
         for model in asked if timed else ():
-            operators[model.name] = layers.measure(device, model)
+            with tempfile.TemporaryDirectory(prefix="l0gm-edge-") as scratch:
+                operators[model.name] = layers.measure(device, model, graph=Path(scratch) / "ran")
             task.advance()
     return Visit(uuid4().hex, models, before, after, times, weights, answers, operators, unmeasured)
 

@@ -63,7 +63,7 @@ def compare(
         for attempt in range(1, ATTEMPTS + 1):
             timed = tasks.time_interleaved(device, beside, inputs, settings)
             dense = timed[BASELINE].blocks
-            found = {name: _ratios(timed[name].blocks, dense) for name in (CONTROL, *batch)}
+            found = {name: ratios_of(timed[name].blocks, dense) for name in (CONTROL, *batch)}
             off = abs(central(found[CONTROL]) - 1)
             if off <= QUIET:
                 break
@@ -81,7 +81,8 @@ def batches(names: Sequence[str]) -> list[Sequence[str]]:
     return [names[first : first + BATCH] for first in range(0, len(names), BATCH)]
 
 
-def _ratios(model: Sequence[Block], baseline: Sequence[Block]) -> Ratios:
+def ratios_of(model: Sequence[Block], baseline: Sequence[Block]) -> Ratios:
+    """The ratios of a model that was timed side by side with a baseline."""
     pairs = groupby(pair_ratios(model, baseline), key=lambda pair: pair[0])
     return tuple(tuple(ratio for _, ratio in of_process) for _, of_process in pairs)
 

@@ -1,9 +1,9 @@
-"""Times every operator of an .onnx file: `python onnxruntime_layers.py MODEL THREADS RUNS [OPENING]`.
+"""Times every operator of an .onnx file: `python onnxruntime_layers.py MODEL THREADS RUNS [OPENING [GRAPH]]`.
 
 Prints one JSON document: `{"layers": [{"name", "op", "mean_ns"}], "fallback_ops": [], "providers": [{"provider",
-"nodes", "ns"}]}`, from ONNX Runtime's own profile of the optimised graph. OPENING is as a job has it; where it asks for
-another provider first, `fallback_ops` are the kinds of operator that the CPU ran all the same. Inputs are random. For
-Python 3.8, numpy and onnxruntime.
+"nodes", "ns"}], "graph": GRAPH}`, from ONNX Runtime's own profile of the optimised graph, which is left as the file
+GRAPH where one is named. OPENING is as a job has it; where it asks for another provider first, `fallback_ops` are the
+kinds of operator that the CPU ran all the same. Inputs are random. For Python 3.8, numpy and onnxruntime.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CPU = "CPUExecutionProvider"
 
 
 def profile(
-    model_path: str, threads: int, runs: int, opening: dict[str, Any]
+    model_path: str, threads: int, runs: int, opening: dict[str, Any], graph: str | None
 ) -> tuple[list[dict[str, Any]], dict[str, int] | None]:
     """The events of ONNX Runtime's profile of this many inferences after warm-up, and how many of the model's nodes
     each provider took (None where this release does not tell)."""
@@ -33,6 +33,8 @@ def profile(
     options = onnxruntime.SessionOptions()
     options.enable_profiling = True
     options.profile_file_prefix = "onnxruntime_layers"
+    if graph is not None:
+        options.optimized_model_filepath = graph
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     sessions = import_module(f"{__package__}.onnxruntime_session" if __package__ else "onnxruntime_session")
     session = sessions.open_session(onnxruntime, model_path, threads, opening, options)
@@ -68,7 +70,8 @@ def random_input(onnx_type: str, shape: list[Any]) -> np.ndarray:
 def summarize(
     events: list[dict[str, Any]], nodes: dict[str, int] | None, opening: dict[str, Any]
 ) -> dict[str, list[Any]]:
-    """Mean time of each operator over the runs after warm-up, in the order of the first run; and of each provider."""
+    """Mean time of each operator over the middle half of the runs after warm-up, in the order of the first run; and of
+    each provider."""
     durations: dict[str, list[int]] = {}
     ops: dict[str, str] = {}
     ran_by: dict[str, str] = {}
@@ -79,7 +82,7 @@ def summarize(
             ops[name] = event["args"]["op_name"]
             ran_by[name] = event["args"].get("provider", CPU)
     layers = [
-        {"name": name, "op": ops[name], "mean_ns": int(np.mean(taken[WARM_UP_RUNS:]) * 1000) + CUT_OFF_NS}
+        {"name": name, "op": ops[name], "mean_ns": int(middle_mean(taken[WARM_UP_RUNS:]) * 1000) + CUT_OFF_NS}
         for name, taken in durations.items()
     ]
     wanted = next(iter(opening.get("providers") or {CPU: {}}))
@@ -95,16 +98,24 @@ def summarize(
     return {"layers": layers, "fallback_ops": sorted(fallen), "providers": providers}
 
 
+def middle_mean(durations: list[int]) -> float:
+    """The mean of the middle half: what interrupts a run now and then does not count."""
+    ordered = np.sort(np.asarray(durations, dtype=np.float64))
+    cut = len(ordered) // 4
+    return float(ordered[cut : len(ordered) - cut].mean())
+
+
 def main() -> int:
     """Profile the model named on the command line."""
     model_path, threads, runs, *given = sys.argv[1:]
     opening = json.loads(given[0]) if given else {}
+    graph = given[1] if len(given) > 1 else None
     try:
-        found = summarize(*profile(model_path, int(threads), int(runs), opening), opening)
+        found = summarize(*profile(model_path, int(threads), int(runs), opening, graph), opening)
     except Exception as error:  # whatever the runtime raises is a reason, told in one line
         print(f"per-operator times are not available: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
-    print(json.dumps(found))
+    print(json.dumps({**found, "graph": graph}))
     return 0
 
 

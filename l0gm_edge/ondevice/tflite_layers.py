@@ -1,9 +1,10 @@
 """Times every operator of a .tflite file: `python tflite_layers.py MODEL THREADS RUNS`.
 
-Prints one JSON document: `{"layers": [{"name", "op", "mean_ns"}], "fallback_ops": [...]}`; fallback operators are those
-that the XNNPACK delegate did not take. Inputs are random. The wheel has no benchmark tool, so this drives the C API of
-its libLiteRt.so, which is undocumented and has no stable layout: one release is known (`KNOWN_RELEASE`), any other is
-refused, and a crash ends only this process. One file for Python 3.8 and numpy.
+Prints one JSON document: `{"layers": [{"name", "op", "mean_ns", "node"}], "fallback_ops": [...]}`; fallback operators
+are those that the XNNPACK delegate did not take, and only they tell which operator of the file (`node`) they are.
+Inputs are random. The wheel has no benchmark tool, so this drives the C API of its libLiteRt.so, which is undocumented
+and has no stable layout: one release is known (`KNOWN_RELEASE`), any other is refused, and a crash ends only this
+process. One file for Python 3.8 and numpy.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Event(ctypes.Structure):
         ("start_us", ctypes.c_uint64),
         ("elapsed_us", ctypes.c_uint64),
         ("memory", ctypes.c_int64 * 6),
-        ("metadata", ctypes.c_uint64 * 2),
+        ("metadata", ctypes.c_uint64 * 2),  # of an operator outside the delegate: its number in the file
         ("source", ctypes.c_uint32),
     )
 
@@ -172,16 +173,26 @@ def operators_by_run(events: list[Event]) -> list[list[Event]]:
 
 
 def summarize(runs: list[list[Event]]) -> dict[str, list[object]]:
-    """Mean time of each operator over the runs, and the operators that stayed outside the delegate."""
+    """Mean time of each operator over the middle half of the runs, and those that stayed outside the delegate."""
     if not runs or len({tuple(event.tag for event in run) for run in runs}) != 1:
         raise RuntimeError("the runs do not show the same operators")
     layers: list[object] = []
-    for index, tag in enumerate(event.tag.decode(errors="replace") for event in runs[0]):
-        elapsed_us = sum(run[index].elapsed_us for run in runs) / len(runs)
+    for index, event in enumerate(runs[0]):
+        tag = event.tag.decode(errors="replace")
+        elapsed_us = middle_mean([run[index].elapsed_us for run in runs])
         op = tag.split(" (")[0]  # what follows is the kernel: "Convolution (NHWC, F32) IGEMM"
-        layers.append({"name": f"#{index} {tag}", "op": op, "mean_ns": int(elapsed_us * 1000) + CUT_OFF_NS})
+        node = event.metadata[0] if event.kind & OPERATOR else None
+        mean_ns = int(elapsed_us * 1000) + CUT_OFF_NS
+        layers.append({"name": f"#{index} {tag}", "op": op, "mean_ns": mean_ns, "node": node})
     fallback = sorted({event.tag.decode(errors="replace") for event in runs[0] if event.kind & OPERATOR})
     return {"layers": layers, "fallback_ops": list(fallback)}
+
+
+def middle_mean(durations: list[int]) -> float:
+    """The mean of the middle half: what interrupts a run now and then does not count."""
+    ordered = np.sort(np.asarray(durations, dtype=np.float64))
+    cut = len(ordered) // 4
+    return float(ordered[cut : len(ordered) - cut].mean())
 
 
 def main() -> int:

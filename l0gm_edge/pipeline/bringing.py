@@ -27,7 +27,7 @@ from l0gm_edge.core.hardware import HardwareProfile, Runtime
 from l0gm_edge.core.progress import Progress, Silent
 from l0gm_edge.core.recipe import Measure, Quantize
 from l0gm_edge.core.verdict import Status, worst
-from l0gm_edge.pipeline import given_rows, installed, own_code, own_model, shipping
+from l0gm_edge.pipeline import given_rows, installed, mixing, own_code, own_model, shipping
 from l0gm_edge.pipeline.brought_program import Program
 
 Shape = tuple[int, ...]
@@ -162,7 +162,8 @@ def _from_onnx(
         reference = _reference(program, rows, path)
         onnx_inputs.set_output(fixed.model, (1, reference.shape[1]))
         program.write_bytes(fixed.model.SerializeToString())
-        files, lost = _compiled(program, ranges or rows, possible, scratch, progress)
+        trials = shipping.trials_of(possible, measure, rows, reference)
+        files, lost = _compiled(program, ranges or rows, possible, trials, scratch, progress)
         left_out = (*shipping.left_out(hardware, possible), *lost)
         compiled = shipping.Compiled(files, {Role.COMPRESSED: reference}, rows, left_out)
         return shipping.ship(compiled, path.stem, folder, hardware, None, measure, scratch, progress)
@@ -190,7 +191,12 @@ def _reference(program: Path, rows: given_rows.Rows, path: Path) -> NDArray[np.f
 
 
 def _compiled(
-    program: Path, ranges: backends.Samples, profile: HardwareProfile, scratch: Path, progress: Progress
+    program: Path,
+    ranges: backends.Samples,
+    profile: HardwareProfile,
+    trials: mixing.Setting,
+    scratch: Path,
+    progress: Progress,
 ) -> tuple[dict[Path, Artifact], tuple[str, ...]]:
     """The files by where they lie, and what was left out and why.
 
@@ -200,7 +206,7 @@ def _compiled(
     made: list[Artifact] = []
     lost: list[str] = []
     with progress.task("compile", len(profile.runtimes)) as task:
-        for runtime in profile.runtimes:
+        for number, runtime in enumerate(profile.runtimes):
             try:
                 (plain,) = compiling.build(
                     program, Role.COMPRESSED, _plain(profile, runtime), ranges, Quantize(), None, scratch
@@ -211,7 +217,7 @@ def _compiled(
                 lost.append(f"{runtime.name}: {error.what}")
                 continue
             made.append(plain)
-            for scheme in compiling.schemes(runtime):
+            for scheme in compiling.schemes(mixing.without(profile).runtimes[number]):
                 try:
                     made.append(
                         compiling.quantized(
@@ -221,6 +227,9 @@ def _compiled(
                 except ExportFailed as error:
                     lost.append(f"{runtime.name} {scheme}: {error.what}")
             task.advance()
+        mixed, dropped = mixing.complete(made, scratch, profile, ranges, Quantize(), trials)
+        made += mixed
+        lost += dropped
     return {scratch / one.path: _linted(one, scratch, profile) for one in made}, tuple(lost)
 
 

@@ -8,22 +8,24 @@ from pathlib import Path
 
 from l0gm_edge import backends
 from l0gm_edge.backends import ModelFacts
+from l0gm_edge.check import trial
 from l0gm_edge.compile import build, export
 from l0gm_edge.compile.lint import linted
 from l0gm_edge.core import arrays, store
 from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.value import Value
 from l0gm_edge.learn.batches import tensors
-from l0gm_edge.pipeline import installed, learning
+from l0gm_edge.pipeline import installed, learning, mixing
 from l0gm_edge.pipeline.context import Context
 from l0gm_edge.pipeline.cuts import stirred
 from l0gm_edge.quantize.calibration_set import calibration_set, described
 
 
 class Artifacts(Value):
-    """Every file that the compile stage made."""
+    """Every file that the compile stage made, and which schemes of the profile it left out, and why."""
 
     artifacts: tuple[Artifact, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def quantize(context: Context, folder: Path) -> None:
@@ -38,7 +40,8 @@ def compile(context: Context, folder: Path) -> None:  # noqa: A001 (the stage's 
     data = context.dataset
     example, _ = tensors(data.calibration.take(slice(0, 1)))
     samples = arrays.read(context.run.path("quantize") / "calibration.npz")
-    build.require_schemes(context.hardware)
+    hardware, settings = context.hardware, context.recipe.quantize
+    build.require_schemes(hardware)
     made: list[Artifact] = []
     with tempfile.TemporaryDirectory(dir=folder, prefix=".", suffix=store.TEMPORARY) as scratch:
         programs = {role: Path(scratch) / f"{role}.pt2" for role in Role}
@@ -47,14 +50,29 @@ def compile(context: Context, folder: Path) -> None:  # noqa: A001 (the stage's 
         export.save_program(learning.small_model(context, "recover"), example, programs[Role.COMPRESSED])
         export.save_program(stirred(learning.small_model(context, None)), example, native)
         export.floor_program(example, len(data.classes), programs[Role.FLOOR])
-        with context.progress.task("compile", len(programs) + 1) as task:
+        with context.progress.task("compile", len(programs) + 2) as task:
             for role, program in programs.items():
-                settings, recipe_sha256 = context.recipe.quantize, context.recipe_sha256
-                made += build.build(program, role, context.hardware, samples, settings, recipe_sha256, folder)
+                plain = mixing.without(hardware)
+                made += build.build(program, role, plain, samples, settings, context.recipe_sha256, folder)
                 task.advance()
             natives = _native_facts(context, native, Path(scratch))
             task.advance()
-    store.write_value(folder / "artifacts.json", Artifacts(artifacts=_linted(context, folder, made, natives)))
+            mixed, left_out = mixing.complete(made, folder, hardware, samples, settings, _trials(context))
+            task.advance()
+    artifacts = _linted(context, folder, (*made, *mixed), natives)
+    store.write_value(folder / "artifacts.json", Artifacts(artifacts=artifacts, left_out=left_out))
+
+
+def _trials(context: Context) -> mixing.Setting:
+    """How files are tried: on validation, under the limits of recipe and profile."""
+    recipe, budgets, data = context.recipe, context.hardware.budgets, context.dataset.validation
+    dense = arrays.read(context.run.path("learn") / "logits.npz")["validation"]
+    return mixing.Setting(
+        hardware=context.hardware,
+        measure=recipe.measure,
+        rows=data.inputs,
+        lost=lambda found: trial.lost_on_validation(found, dense, data.labels, recipe.checks, budgets),
+    )
 
 
 def _native_facts(context: Context, program: Path, scratch: Path) -> dict[str, ModelFacts]:

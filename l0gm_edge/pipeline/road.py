@@ -10,6 +10,7 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+from l0gm_edge.backends import MIXED
 from l0gm_edge.core import environment, store
 from l0gm_edge.core.hardware import Budgets, HardwareProfile
 from l0gm_edge.core.progress import Progress, Silent
@@ -100,8 +101,13 @@ def _quantize_settings(context: Context) -> dict[str, str]:
 
 
 def _compile_settings(context: Context) -> dict[str, str]:
-    runtimes = [one.model_copy(update={"session": Session()}) for one in context.hardware.runtimes]
-    return {"settings": _digest(context.recipe.quantize, *runtimes), **context.own_networks}
+    recipe, hardware = context.recipe, context.hardware
+    runtimes = [one.model_copy(update={"session": Session()}) for one in hardware.runtimes]
+    settings = {"settings": _digest(recipe.quantize, *runtimes), **context.own_networks}
+    if any(MIXED in runtime.schemes for runtime in hardware.runtimes):  # it is chosen on the device, on validation
+        settings["trials"] = _digest(recipe.measure, recipe.checks, hardware)
+        settings["data"] = context.data_fingerprint
+    return settings
 
 
 def _measure_settings(context: Context) -> dict[str, str]:
@@ -150,7 +156,7 @@ _ROAD = (
         "compile",
         "l0gm_edge.pipeline.building",
         ("learn", "recover", "quantize"),
-        ("models", "prune", "quantize", "compile", "backends", "ranges", "ondevice"),
+        ("models", "prune", "quantize", "compile", "ranges", "check", *_TIMING),
         _compile_settings,
         preflight.compiling,
     ),

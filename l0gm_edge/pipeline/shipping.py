@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from l0gm_edge import backends, devices
 from l0gm_edge.bundle import sbom
 from l0gm_edge.bundle import write as bundling
-from l0gm_edge.check import checks
+from l0gm_edge.check import checks, trial
 from l0gm_edge.check.choose import choose
 from l0gm_edge.compile import build as compiling
 from l0gm_edge.compile import export
@@ -35,7 +35,7 @@ from l0gm_edge.core.verdict import Choice, Verdict
 from l0gm_edge.gates.evaluation import evaluating
 from l0gm_edge.gates.inputs import Example
 from l0gm_edge.measure import bench
-from l0gm_edge.pipeline import calling, finishing, installed
+from l0gm_edge.pipeline import calling, finishing, installed, mixing
 
 Rows = Mapping[str, NDArray[Any]]
 SOUND = ("engine", "measured", "never_slower", "operators", "parity", "providers")
@@ -96,8 +96,9 @@ def build(
     ranges = calling.rows(calling.by_name(model, calibration), "calibration") if calibration is not None else None
     possible = profile if ranges else without_ranges(profile)
     with tempfile.TemporaryDirectory(prefix="l0gm-edge-") as scratch:
-        files = _compiled(networks, rows, ranges or rows, possible, Path(scratch), progress)
-        compiled = Compiled(files, wanted, rows, left_out(profile, possible))
+        trials = trials_of(profile, measure, rows, wanted[Role.COMPRESSED])
+        files, dropped = _compiled(networks, rows, ranges or rows, possible, trials, Path(scratch), progress)
+        compiled = Compiled(files, wanted, rows, (*left_out(profile, possible), *dropped))
         return ship(compiled, name, folder, profile, labels, measure, Path(scratch), progress, normalization)
 
 
@@ -170,20 +171,29 @@ def _compiled(
     rows: Rows,
     ranges: Rows,
     profile: HardwareProfile,
+    trials: mixing.Setting,
     scratch: Path,
     progress: Progress,
-) -> dict[Path, Artifact]:
-    """The files of every network, by where they lie."""
-    made: dict[Path, Artifact] = {}
-    with progress.task("compile", len(networks)) as task:
+) -> tuple[dict[Path, Artifact], tuple[str, ...]]:
+    """The files of every network, by where they lie, and which schemes came to none, and why."""
+    made: list[Artifact] = []
+    with progress.task("compile", len(networks) + 1) as task:
         for role, network in networks.items():
             program = scratch / f"{role}.pt2"
             export.save_program(network, _tensors(rows, slice(0, 1)), program)
-            for artifact in compiling.build(program, role, profile, ranges, Quantize(), None, scratch):
-                path = scratch / artifact.path
-                made[path] = linted(artifact, path, installed.target(profile, artifact.runtime))
+            made += compiling.build(program, role, mixing.without(profile), ranges, Quantize(), None, scratch)
             task.advance()
-    return made
+        mixed, dropped = mixing.complete(made, scratch, profile, ranges, Quantize(), trials)
+        task.advance()
+    files = {scratch / one.path: one for one in (*made, *mixed)}
+    found = {path: linted(one, path, installed.target(profile, one.runtime)) for path, one in files.items()}
+    return found, dropped
+
+
+def trials_of(profile: HardwareProfile, measure: Measure, rows: Rows, reference: NDArray[np.float32]) -> mixing.Setting:
+    """How files are tried where there are no labels: by how far they are from what the model gives for the rows."""
+    least_db = Quantize().min_sqnr_db
+    return mixing.Setting(profile, measure, rows, lambda found: trial.lost_by_agreement(found, reference, least_db))
 
 
 def _read(compiled: Compiled, profile: HardwareProfile, measure: Measure, folder: Path, progress: Progress) -> Readings:

@@ -21,8 +21,12 @@ def collect(
     routing: Routing,
     seconds: Mapping[str, float],
     finishes: Sequence[Finish] = (),
+    left_out: Sequence[str] = (),
 ) -> Report:
-    """The report of a run; `seconds` is what each stage took. It passed when its run-level verdicts all did."""
+    """The report of a run; `seconds` is what each stage took, `left_out` the schemes without artifact.
+
+    It passed when its run-level verdicts all did.
+    """
     why = {choice.artifact: choice for choice in choices}
     return Report(
         passed=run_status(verdicts) is Status.PASS,
@@ -35,6 +39,7 @@ def collect(
         floors=tuple(_floor(one) for one in evidence.of_role(Role.FLOOR)),
         sites=evidence.plan.sites,
         latency=evidence.plan.latency,
+        left_out=tuple(left_out),
         finishes=tuple(finishes),
         routing=routing,
         environment=environment.describe(),
@@ -83,6 +88,7 @@ def _row(evidence: Evidence, one: Measured, choice: Choice | None) -> ArtifactRo
         peak_memory_bytes=measurement.peak_memory_bytes,
         chosen=bool(choice and choice.chosen),
         why=choice.why if choice else _role_of_dense(one),
+        notes=artifact.notes,
         reliability=scores.reliability(logits, labels),
         reliability_scaled=scores.reliability(logits, labels, found.temperature),
         layers=measurement.layers,

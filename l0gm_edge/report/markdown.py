@@ -37,6 +37,7 @@ def render(report: Report) -> str:
             "",
             *table(COLUMNS, [line for group in groups for line in _lines(group)]),
             *_rejected(groups),
+            *_notes(report),
             *_unmeasured(report),
             *_sized(report),
             *_list((one.artifact, "; ".join(one.told)) for one in report.finishes),
@@ -77,6 +78,12 @@ def _rejected(groups: Sequence[RuntimeGroup]) -> list[str]:
         return []
     reasons = ((e.row.name, "; ".join(_failures(e))) for e in rejected)
     return ["", "Rejected artifacts:", *_list(reasons)]
+
+
+def _notes(report: Report) -> list[str]:
+    """How artifacts came to be as they are, and which schemes have none; empty when there is nothing to tell."""
+    told = [(row.name, note) for row in report.artifacts for note in row.notes]
+    return _list([*told, *(("left out", scheme) for scheme in report.left_out)])
 
 
 def _unmeasured(report: Report) -> list[str]:

@@ -75,6 +75,16 @@ def test_defines_what_the_protocol_asks(name: str) -> None:
     assert name in RUNNERS, "say above how to run a file of this backend"
 
 
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_backend_with_mixed_layers_can_quantize_and_tell_them_apart(name: str) -> None:
+    backend = backends.plugin(name)
+    for function in ("sensitivity", "quantize_layers", "costs"):
+        assert hasattr(backend, function) == (backends.MIXED in backend.SCHEMES)
+        if hasattr(backend, function):
+            wanted = list(inspect.signature(getattr(backends.Mixing, function)).parameters)[1:]
+            assert list(inspect.signature(getattr(backend, function)).parameters) == wanted
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BACKENDS)
 def test_fp32_equals_torch(name: str, compiled: Compiled, samples: Arrays, expected: np.ndarray) -> None:

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_graphs import rows, stack
 from onnxruntime import InferenceSession
 
-from l0gm_edge.backends import _onnx_layers, _onnx_mixed, onnxruntime
+from l0gm_edge.backends import STATIC, _onnx_layers, _onnx_mixed, onnxruntime
 from l0gm_edge.core.errors import ExportFailed, RefusedInput
 from l0gm_edge.core.recipe import Quantize
 
@@ -45,7 +45,7 @@ def test_sensitivity_is_that_of_the_file_with_one_layer_in_int8(tmp_path: Path) 
     worst = sorted(found.values(), key=lambda one: one.sqnr_db)[:2]
     assert {one.layer for one in worst} == {"layer 1", "layer 2"}, "those that write and read the uneven units"
     for layer in ("layer 1", "layer 2"):
-        onnxruntime.quantize_layers(source, [layer], rows(), SETTINGS, tmp_path / "one.onnx")
+        onnxruntime.quantize_layers(source, {layer: STATIC}, rows(), SETTINGS, tmp_path / "one.onnx")
         measured = sqnr_db(answers(tmp_path / "one.onnx", rows()), answers(source, rows()))
         assert found[layer].sqnr_db == pytest.approx(measured, abs=0.1)
         assert in_int8(onnx.load(tmp_path / "one.onnx")) == {layer}
@@ -55,14 +55,14 @@ def test_sensitivity_is_that_of_the_file_with_one_layer_in_int8(tmp_path: Path) 
 def test_mixed_keeps_its_distance_from_the_noise(least_db: float, tmp_path: Path) -> None:
     source = stack(tmp_path / "stack.onnx")
     settings = Quantize(ranges="min_max", min_sqnr_db=least_db)
-    mixed = _onnx_mixed.mixed_int8(source, rows(), settings).SerializeToString()
-    assert sqnr_db(answers(mixed, rows()), answers(source, rows())) >= least_db
+    mixed, _ = _onnx_mixed.mixed_int8(source, rows(), settings)
+    assert sqnr_db(answers(mixed.SerializeToString(), rows()), answers(source, rows())) >= least_db
 
 
 def test_mixed_leaves_the_sensitive_layers_in_float(tmp_path: Path) -> None:
     source = stack(tmp_path / "stack.onnx", sensitive=2)
-    loose = _onnx_mixed.mixed_int8(source, rows(), Quantize(ranges="min_max", min_sqnr_db=2))
-    tight = _onnx_mixed.mixed_int8(source, rows(), Quantize(ranges="min_max", min_sqnr_db=25))
+    loose, _ = _onnx_mixed.mixed_int8(source, rows(), Quantize(ranges="min_max", min_sqnr_db=2))
+    tight, _ = _onnx_mixed.mixed_int8(source, rows(), Quantize(ranges="min_max", min_sqnr_db=25))
     assert in_int8(loose) == {f"layer {number}" for number in range(4)}
     assert in_int8(tight) == {"layer 0", "layer 3"}
 
@@ -76,9 +76,9 @@ def test_a_limit_that_no_layer_keeps_is_told(tmp_path: Path) -> None:
 def test_no_layers_or_unknown_ones_are_refused(tmp_path: Path) -> None:
     source = stack(tmp_path / "stack.onnx")
     with pytest.raises(RefusedInput, match="no layer was named"):
-        onnxruntime.quantize_layers(source, [], rows(), SETTINGS, tmp_path / "out.onnx")
+        onnxruntime.quantize_layers(source, {}, rows(), SETTINGS, tmp_path / "out.onnx")
     with pytest.raises(ExportFailed, match="there is no layer layer 9"):
-        onnxruntime.quantize_layers(source, ["layer 9"], rows(), SETTINGS, tmp_path / "out.onnx")
+        onnxruntime.quantize_layers(source, {"layer 9": STATIC}, rows(), SETTINGS, tmp_path / "out.onnx")
     assert not (tmp_path / "out.onnx").exists()
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import onnx
 import onnxruntime
 import pytest
 import tiny_models
@@ -25,7 +26,8 @@ def layers_of(program: str, model: Path, *given: str) -> dict[str, Any]:
     ended = run(PROGRAMS / program, model, *given)
     assert ended.returncode == 0, ended.stderr
     found: dict[str, Any] = json.loads(ended.stdout)
-    assert all(set(layer) == {"name", "op", "mean_ns"} and layer["mean_ns"] > 0 for layer in found["layers"])
+    assert all(set(layer) - {"node"} == {"name", "op", "mean_ns"} for layer in found["layers"])
+    assert all(layer["mean_ns"] > 0 for layer in found["layers"])
     assert len({layer["name"] for layer in found["layers"]}) == len(found["layers"])
     return found
 
@@ -34,10 +36,18 @@ def test_onnxruntime_tells_its_operators_and_leaves_no_profile_behind(tmp_path: 
     model = tiny_models.write_onnx(tmp_path / "a.onnx", rows="n")
     found = layers_of("onnxruntime_layers.py", model)
     assert [(layer["name"], layer["op"]) for layer in found["layers"]] == [("linear", "Gemm")]
-    assert found["fallback_ops"] == []
+    assert (found["fallback_ops"], found["graph"]) == ([], None)
     (cpu,) = found["providers"]
     assert (cpu["provider"], cpu["nodes"], cpu["ns"]) == ("CPUExecutionProvider", 1, found["layers"][0]["mean_ns"])
     assert list(tmp_path.iterdir()) == [model]
+
+
+def test_onnxruntime_leaves_the_graph_that_ran_where_it_is_asked_to(tmp_path: Path) -> None:
+    model = tiny_models.write_onnx(tmp_path / "a.onnx", rows="n")
+    found = layers_of("onnxruntime_layers.py", model, "{}", "a.ran")
+    assert found["graph"] == "a.ran"
+    ran = onnx.load(tmp_path / "a.ran")
+    assert [node.name for node in ran.graph.node] == [layer["name"] for layer in found["layers"]]
 
 
 @pytest.mark.skipif(AZURE not in onnxruntime.get_available_providers(), reason="this build lacks the provider")
@@ -68,6 +78,7 @@ def test_litert_names_the_operators_outside_its_delegate(tmp_path: Path) -> None
     found = layers_of("tflite_layers.py", tiny_models.write_tflite(tmp_path / "b.tflite", fallback=True))
     assert found["fallback_ops"] == ["FLOOR_MOD"]
     assert found["layers"][-1]["op"] == "FLOOR_MOD"
+    assert [layer["node"] for layer in found["layers"]] == [None] * (len(found["layers"]) - 1) + [1]
 
 
 @pytest.mark.parametrize(("program", "ending"), [("onnxruntime_layers.py", "onnx"), ("tflite_layers.py", "tflite")])

@@ -104,6 +104,16 @@ def test_rows_that_are_given_make_ranges_and_samples(tmp_path: Path) -> None:
     assert without.left_out == ("onnxruntime static_int8: give calibration inputs",)
 
 
+def test_mixed_layers_of_a_file_are_timed(tmp_path: Path) -> None:
+    path = foreign.written(tmp_path / "scores.onnx", foreign.onnx_model())
+    np.savez(tmp_path / "rows.npz", x=np.random.default_rng(1).normal(size=(40, 4)).astype(np.float32))
+    two = profile(schemes=("fp32", "mixed_int8"))
+    built = compile_model(str(path), two, out=tmp_path / "b", calibration=tmp_path / "rows.npz", measure=QUICK)
+    told = [*built.left_out, *(note for file in built.files for note in file.artifact.notes)]
+    assert len(told) == 1
+    assert "no choice of layers " in told[0] or "by what each takes on the device" in told[0]
+
+
 def test_ids_are_named_and_lie_in_their_table(tmp_path: Path) -> None:
     path = foreign.written(tmp_path / "lookup.onnx", foreign.lookup_model())
     shapes = {"token.ids": ((1, 5), "int64")}

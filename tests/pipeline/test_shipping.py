@@ -84,6 +84,19 @@ def test_schemes_that_need_ranges_wait_for_calibration_inputs(tmp_path: Path) ->
     assert read(tmp_path / "b").name == "mine"  # in the older bundle's place
 
 
+def test_mixed_layers_are_timed_and_become_a_file_or_are_left_out_with_the_reason(tmp_path: Path) -> None:
+    built = l0gm_edge.build(
+        Net(), X, profile(schemes=("fp32", "mixed_int8")), calibration={"x": X}, out=tmp_path / "b", measure=QUICK
+    )
+    made = [file.artifact for file in built.files if file.artifact.scheme == "mixed_int8"]
+    assert len(made) + len(built.left_out) == 1
+    if made:  # this machine decides
+        assert "by what each takes on the device" in made[0].notes[0]
+        assert made[0].notes[0] in str(built)
+    else:
+        assert built.left_out[0].startswith("onnxruntime mixed_int8: no choice of layers ")
+
+
 def test_a_reference_is_timed_beside_it_and_budgets_are_told_but_do_not_keep_it_from_shipping(tmp_path: Path) -> None:
     built = l0gm_edge.build(Net(8), X, profile(p50_ms=1e-6), out=tmp_path / "b", reference=Net(2000), measure=QUICK)
     assert [file.artifact.role for file in built.files] == ["compressed"]

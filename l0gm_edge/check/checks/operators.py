@@ -1,4 +1,8 @@
-"""What stands in the file: no operator outside the runtime's own set, no gate or mask left behind."""
+"""What stands in the file: no operator outside the runtime's own set, no gate or mask left behind.
+
+Operators that leave the runtime's fast path, as its float twin's do not, are named; whether that costs time is for
+`never_slower` to say.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,15 @@ from l0gm_edge.core.verdict import Status, Verdict
 
 def check(evidence: Readings) -> tuple[Verdict, ...]:
     """A verdict per compressed artifact."""
-    return tuple(_verdict(one) for one in evidence.of_role(Role.COMPRESSED))
+    return tuple(_verdict(one, evidence.float_twin(one)) for one in evidence.of_role(Role.COMPRESSED))
 
 
-def _verdict(one: Measured) -> Verdict:
+def _verdict(one: Measured, twin: Measured | None) -> Verdict:
     problems = one.artifact.problems
     clean = "every operator is the runtime's own, and none is left over from gates" + _in_floats(one.artifact)
+    before = twin.measurement.fallback_ops if twin else ()
+    fallen = ", ".join(op for op in one.measurement.fallback_ops if op not in before)
+    off = f"; off the runtime's fast path, unlike in fp32: {fallen}" if fallen else ""
     return Verdict(
         check="operators",
         artifact=one.artifact.name,
@@ -22,7 +29,7 @@ def _verdict(one: Measured) -> Verdict:
         value=float(len(problems)),
         limit=0.0,
         unit="problems",
-        reason="; ".join(problems) or clean,
+        reason=("; ".join(problems) or clean) + off,
         evidence=(one.artifact.sha256,),
     )
 
