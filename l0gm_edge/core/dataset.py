@@ -70,11 +70,17 @@ class Dataset:
         for split_name in SPLITS:
             _require_sound(self, split_name, getattr(self, split_name))
         for name, known in self.normalization.items():
-            if len(known.mean) not in (1, *self.shapes.get(name, ())[:1]):
+            if name not in self.shapes:
+                raise DataError(
+                    f"there is a normalization of {name}, which is no modality",
+                    where=f"data set {self.name}",
+                    allowed=", ".join(self.shapes),
+                )
+            if len(known.mean) not in (1, *self.shapes[name][:1]):
                 raise DataError(
                     f"the normalization of {name} has {len(known.mean)} means",
                     where=f"data set {self.name}",
-                    allowed=f"one, or one for each entry of the first axis, of {', '.join(self.shapes)}",
+                    allowed="one, or one for each entry of the first axis",
                 )
 
     @property

@@ -60,7 +60,7 @@ def load(rows=400):
         return Split({"image": split.inputs["image"][:rows]}, split.labels[:rows])
 
     splits = {name: image_only(getattr(known, name)) for name in ("train", "validation", "calibration", "test")}
-    return replace(known, name="shop", shapes={"image": (1, 8, 8)}, **splits)
+    return replace(known, name="shop", shapes={"image": (1, 8, 8)}, normalization={}, **splits)
 '''
 
 RECIPE = """\
