@@ -54,10 +54,11 @@ def dynamic_int8(quantizer: Quantizer) -> None:
 
 
 def static_int8(quantizer: Quantizer) -> None:
-    """Int8 weights and activations in everything heavy."""
+    """Int8 weights and activations in convolutions and linear layers; products of two activations leave XNNPACK in int8
+    and stay float.
+    """
     _static_convolutions(quantizer)
-    for op in LINEAR:
-        quantizer.add_static_config(EVERYWHERE, op, 8, 8, A_LAYER)
+    quantizer.add_static_config(EVERYWHERE, Op.FULLY_CONNECTED, 8, 8, A_LAYER)
     quantizer.add_dynamic_config(EVERYWHERE, Op.EMBEDDING_LOOKUP, 8, A_LAYER)
     _float_router(quantizer)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import tiny_models
-from synthetic import hardware
 from tiny_bundles import write_bundle
 
+from l0gm_edge.core import load
 from l0gm_edge.core.errors import DeviceFailed, RefusedInput
 from l0gm_edge.core.hardware import Execution
 from l0gm_edge.core.verdict import Status
@@ -16,13 +16,14 @@ from l0gm_edge.measure.ab import COPIES, Effort
 from l0gm_edge.pipeline.comparing import compare
 
 QUICK = Effort(processes=4, rounds=3, runs_per_block=5)
+HERE = load.hardware("host-cpu")
 LIMITS = ("control", "latency", "load_time", "peak_memory", "file_size")
 
 
 def test_two_bundles_are_compared_runtime_by_runtime(tmp_path: Path) -> None:
     old = write_bundle(tmp_path / "old", "onnxruntime", "tflite", accuracy=0.95)
     new = write_bundle(tmp_path / "new", "onnxruntime", "tflite", accuracy=0.9)
-    found = compare(str(old), str(new), hardware(), attempts=1, effort=QUICK)
+    found = compare(str(old), str(new), HERE, attempts=1, effort=QUICK)
     assert [pair.candidate.runtime for pair in found.pairs] == ["onnxruntime", "tflite"]
     for pair in found.pairs:
         assert [one.check for one in pair.verdicts] == [*LIMITS, "accuracy", "confidence"]
@@ -42,7 +43,7 @@ def test_a_slower_model_fails_and_the_operator_that_costs_it_is_named(tmp_path: 
     old = tiny_models.write_tflite(tmp_path / "old.tflite")
     new = tiny_models.write_tflite(tmp_path / "new.tflite", fallback=True)
     # Any control will do: what is tested is what follows from a FAIL, on a machine that may be busy.
-    found = compare(str(old), str(new), hardware(), attempts=3, effort=QUICK)
+    found = compare(str(old), str(new), HERE, attempts=3, effort=QUICK)
     (pair,) = found.pairs
     latency, control = pair.verdict("latency"), pair.verdict("control")
     assert latency is not None
@@ -59,7 +60,7 @@ def test_a_slower_model_fails_and_the_operator_that_costs_it_is_named(tmp_path: 
 
 def test_sessions_are_added_until_it_is_settled_or_enough(tmp_path: Path) -> None:
     path = str(tiny_models.write_onnx(tmp_path / "m.onnx"))
-    (pair,) = compare(path, path, hardware(), attempts=2, effort=QUICK).pairs
+    (pair,) = compare(path, path, HERE, attempts=2, effort=QUICK).pairs
     processes = [{b.process for copy in one.candidate.copies for b in copy} for one in pair.sessions]
     assert processes == [set(range(4)), set(range(4, 8))][: len(processes)]
     assert len(processes) == 2 or all(
@@ -70,7 +71,7 @@ def test_sessions_are_added_until_it_is_settled_or_enough(tmp_path: Path) -> Non
 def test_emulated_devices_and_damaged_models_end_clearly(tmp_path: Path) -> None:
     path = tiny_models.write_onnx(tmp_path / "m.onnx")
     with pytest.raises(RefusedInput, match="only real hardware can be timed"):
-        compare(str(path), str(path), hardware().model_copy(update={"execution": Execution.EMULATED}))
+        compare(str(path), str(path), HERE.model_copy(update={"execution": Execution.EMULATED}))
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     with pytest.raises(DeviceFailed, match="model 'candidate"):
-        compare(str(path), str(tmp_path / "bad.onnx"), hardware(), effort=QUICK)
+        compare(str(path), str(tmp_path / "bad.onnx"), HERE, effort=QUICK)

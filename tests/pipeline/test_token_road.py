@@ -22,7 +22,9 @@ def test_token_ids_walk_the_whole_road(tmp_path: Path, torch_as_it_was: None) ->
     assert done.exit_code == 0, done.output
     report = json.loads((out / "report" / "report.json").read_text(encoding="utf-8"))
     parity = {one["artifact"]: one["status"] for one in report["verdicts"] if one["check"] == "parity"}
-    assert len(parity) == 10
+    # mixed_int8 is made where it is measured to be faster than floats
+    assert all("mixed_int8" in one for one in report["left_out"])
+    assert len(parity) + len(report["left_out"]) == 10
     assert set(parity.values()) == {"PASS"}, parity
     assert [one["status"] for one in report["verdicts"] if one["check"] == "exactness"] == ["PASS"]
     made = json.loads((out / "compile" / "artifacts.json").read_text(encoding="utf-8"))["artifacts"]
