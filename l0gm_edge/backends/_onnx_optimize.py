@@ -15,6 +15,9 @@ from onnxruntime.tools.ort_format_model import create_config_from_models
 
 ADDR_NO_RANDOMIZE = 0x0040000
 ASK = 0xFFFFFFFF
+AGAIN = "L0GM_EDGE_AGAIN"
+KEPT = ("HOME", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "PYTHONWARNINGS", "TMPDIR")
+"""Of the environment, which a caller's packages add to, what Python and the runtime may need."""
 
 
 def main(model: Path, level: str, arm: str, as_onnx: Path, as_ort: Path, operators: Path) -> None:
@@ -35,16 +38,19 @@ def main(model: Path, level: str, arm: str, as_onnx: Path, as_ort: Path, operato
 
 
 def at_fixed_addresses() -> None:
-    """Start anew without random addresses: ONNX Runtime writes tables of an .ort in the order of their addresses.
+    """Start anew, once: ONNX Runtime writes tables of an .ort in the order of their addresses, and these follow from
+    chance and from all that was put into memory before, a module's compilation included.
 
-    Where the system does not allow it, the same graph may give files that differ in that order.
+    Where the system does not allow fixed addresses, the same graph may give files that differ in that order.
     """
-    libc = ctypes.CDLL(None)
-    if not hasattr(libc, "personality"):
+    if AGAIN in os.environ:
         return
-    now = libc.personality(ASK)
-    if not now & ADDR_NO_RANDOMIZE and libc.personality(now | ADDR_NO_RANDOMIZE) != -1:
-        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 (this program, once more)
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "personality"):
+        libc.personality(libc.personality(ASK) | ADDR_NO_RANDOMIZE)
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    fixed = kept | {"PYTHONHASHSEED": "0", AGAIN: "1"}
+    os.execve(sys.executable, sys.orig_argv, fixed)  # noqa: S606 (this program, once more)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shutil import copyfile
 from tempfile import TemporaryDirectory
 
 from l0gm_edge.backends import (
@@ -156,16 +157,22 @@ def optimize(model: Path, level: Level, *, arm: bool, as_onnx: Path, as_ort: Pat
     tells. Raises MissingExtra or ExportFailed.
     """
     _require("optimising an .onnx file ahead")
-    _child.run(
-        "l0gm_edge.backends._onnx_optimize",
-        model,
-        level,
-        str(int(arm)),
-        as_onnx,
-        as_ort,
-        operators,
-        purpose="optimising the graph ahead",
-    )
+    # Tables of an .ort stand in the order of their addresses, and those follow from how long the paths are and from
+    # whether Python has compiled its modules before: so the names are always the same, and the second time counts.
+    with TemporaryDirectory(prefix="l0gm-edge-") as folder:
+        source, *made = (Path(folder) / name for name in ("model.onnx", "optimized.onnx", "optimized.ort", "operators"))
+        copyfile(model, source)
+        for _ in range(2):
+            _child.run(
+                "l0gm_edge.backends._onnx_optimize",
+                source,
+                level,
+                str(int(arm)),
+                *made,
+                purpose="optimising the graph ahead",
+            )
+        for path, target in zip(made, (as_onnx, as_ort, operators), strict=True):
+            copyfile(path, target)
 
 
 def inspect(model: Path) -> ModelFacts:
