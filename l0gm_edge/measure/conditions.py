@@ -93,7 +93,7 @@ def changes(before: State, after: State, profile: HardwareProfile) -> tuple[str,
         ("frequency governor", was.governor, became.governor),
         ("power mode", was.power_mode, became.power_mode),
     ):
-        if first != last:
+        if first and last and first != last:  # a tool that was silent once tells of no change
             told.append(f"the {name} changed from {first} to {last} while models were timed")
     if reasons := sorted({*was.throttled, *became.throttled}):
         told.append(f"the device says that it is held back: {', '.join(reasons)}")

@@ -89,4 +89,5 @@ def test_a_calm_or_silent_device_is_not_held_against_anyone(hardware: HardwarePr
     strict = hardware.model_copy(update={"governor": "performance", "max_temperature_c": 70})
     calm = {"load_1m": 0.1, "governor": "performance", "frequency_mhz": 1500.0, "temperature_c": 50.0}
     assert conditions.warnings(state(), state(), strict) == ()
+    assert conditions.warnings(state(governor="performance", power_mode="MAXN"), state(), strict) == ()
     assert conditions.warnings(state(**calm), state(**calm | {"frequency_mhz": 1490.0}), strict) == ()
