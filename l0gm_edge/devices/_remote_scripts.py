@@ -1,7 +1,8 @@
 """What the device's own shell does for us, in POSIX sh; values come in as arguments, never as part of a script.
 
-Everything lies below `.cache/l0gm-edge` of the login folder: files by their sha256 in `blobs/`, and for each connection
-`work/ID/` with `files/` (the work folder, hard links into `blobs/`) and `runs/` (a folder a command).
+Everything lies below `.cache/l0gm-edge` of the login folder (over ADB, of a folder in /data/local/tmp): files by their
+sha256 in `blobs/`, and for each connection `work/ID/` with `files/` (the work folder, hard links into `blobs/`) and
+`runs/` (a folder a command).
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ find work -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {{}} +
 mkdir -p work/$1/files work/$1/runs
 """
 
-# Link a blob into the work folder and say its sha256, or nothing where there is none: ID SHA256 PATH.
+# Link a blob into the work folder (Android lets nobody link: there it is copied) and say its sha256, or nothing where
+# there is none: ID SHA256 PATH.
 _LINK = """
 file=work/$1/files/$3
-mkdir -p "$(dirname "$file")" && ln -f blobs/$2 "$file" && touch blobs/$2 && sha256sum <"$file"
+mkdir -p "$(dirname "$file")" && { ln -f blobs/$2 "$file" 2>/dev/null || cp -f blobs/$2 "$file"; } && touch blobs/$2 && sha256sum <"$file"
 """
 PLACE = f"cd {ROOT} && {{ [ -f blobs/$2 ] || exit 0; }} || exit 1{_LINK}"
 
@@ -56,14 +58,15 @@ echo "$status $began $ended" >"$run/part" && mv "$run/part" "$run/end"
 """
 
 # Start a command unless it was started before, since a lost connection may hide that: ID RUN SECONDS COMMAND... .
+# Android's mksh closes descriptors above 2 in what it starts, except those that are named there again (9>&9).
 START = f"""
 umask 077
 cd {ROOT}/work/$1/files || exit 1
 run=../runs/$2 seconds=$3
 shift 3
 mkdir "$run" || {{ [ -d "$run" ]; exit; }}
-exec 9>"$run/lock" && flock 9 || exit 1
-setsid sh -c {shlex.quote(_RUN)} sh "$run" "$seconds" "$@" </dev/null >/dev/null 2>&1 &
+exec 9>"$run/lock" && flock 9 9>&9 || exit 1
+setsid sh -c {shlex.quote(_RUN)} sh "$run" "$seconds" "$@" </dev/null >/dev/null 2>&1 9>&9 &
 """
 
 # Wait for the end of a command; its "STATUS BEGAN ENDED" (seconds of uptime) on the first line, then what it wrote, cut

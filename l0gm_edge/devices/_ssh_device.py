@@ -1,4 +1,4 @@
-"""A work folder on a device at the other end of SSH, with commands that outlive the connection."""
+"""A work folder on a device at the other end of SSH or ADB, with commands that outlive the connection."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from l0gm_edge.core.errors import DeviceFailed
-from l0gm_edge.core.hardware import Transport
 from l0gm_edge.core.store import TEMPORARY, file_sha256
 from l0gm_edge.devices import CommandResult, Outcome
 from l0gm_edge.devices import _remote_scripts as scripts
 from l0gm_edge.devices._event_loop import EventLoop
+from l0gm_edge.devices._link import CLOSE_S, Link, TransportLost
 from l0gm_edge.devices._paths import inside
-from l0gm_edge.devices._ssh_link import CLOSE_S, Link, TransportLost
 
 PYTHON = "python3"
 MOST_FILE_BYTES = 4 << 30
@@ -28,11 +27,11 @@ GRACE_S = 60.0
 """How much longer than a command may take its end is waited for."""
 
 
-class SshDevice:
+class RemoteDevice:
     """An open work folder; conforms to `devices.Device`."""
 
-    def __init__(self, transport: Transport, loop: EventLoop) -> None:
-        self._link, self._loop, self._python = Link(transport), loop, transport.python or PYTHON
+    def __init__(self, link: Link, loop: EventLoop, python: str | None) -> None:
+        self._link, self._loop, self._python = link, loop, python or PYTHON
         self._id, self._runs = secrets.token_hex(8), 0
         self._login = PurePosixPath()
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import IO, NamedTuple, TypeVar
+from typing import IO, TypeVar
 
 import asyncssh
 
@@ -17,40 +17,15 @@ from l0gm_edge.core.errors import DeviceFailed, RecipeError
 from l0gm_edge.core.hardware import Transport
 from l0gm_edge.core.told import plain
 from l0gm_edge.devices import _remote_scripts as scripts
+from l0gm_edge.devices._link import CHUNK_BYTES, CLOSE_S, LONGEST_TEXT, LOSSES, Said, Silence, TransportLost
 
 T = TypeVar("T")
 
 CONNECT_S = 20.0
-CLOSE_S = 20.0
 MISSED_KEEPALIVES = 3
-LOSSES = 20
-"""How often a connection may be lost over one piece of work."""
-CHUNK_BYTES = 1 << 18
-LONGEST_TEXT = 1 << 20
 
 
-class TransportLost(DeviceFailed):
-    """The device was reached and then no longer."""
-
-
-class Said(NamedTuple):
-    """How a script ended: its exit status, and what it wrote."""
-
-    status: int
-    stdout: bytes
-    stderr: bytes
-
-    def last_line(self) -> str:
-        """The last line of its errors, safe to show."""
-        lines = plain(self.stderr.decode(errors="replace")).strip().splitlines()
-        return lines[-1].strip() if lines else f"status {self.status}"
-
-
-class _Silence(Exception):
-    """A script ended without an exit status, as it does when the connection goes."""
-
-
-class Link:
+class SshLink:
     """A way to one device, `reached` once it answered. What is done over it may be done twice, and must bear that."""
 
     def __init__(self, transport: Transport) -> None:
@@ -80,7 +55,7 @@ class Link:
             await self._connected(self._transport.reconnect_s if patience_s is None else patience_s)
             try:
                 return await work()
-            except (_Silence, ConnectionError, asyncssh.DisconnectError, asyncssh.ChannelOpenError):
+            except (Silence, ConnectionError, asyncssh.DisconnectError, asyncssh.ChannelOpenError):
                 await self.close()
         raise TransportLost(f"the connection was lost {LOSSES} times", where=self.where)
 
@@ -113,7 +88,7 @@ class Link:
         except TimeoutError as error:
             raise TransportLost("the device does not answer", where=self.where) from error
         if process.returncode is None:
-            raise _Silence
+            raise Silence
         return Said(process.returncode, stdout.getvalue(), stderr.getvalue())
 
     async def close(self) -> None:
