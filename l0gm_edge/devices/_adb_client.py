@@ -10,6 +10,8 @@ from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.told import plain
 
 ANSWER_S = 20.0
+TRIES = 3
+"""How often a device of the network is connected before it counts as away."""
 
 TODO = {
     "unauthorized": "unlock the device and accept this computer's key",
@@ -32,7 +34,11 @@ def command(server_port: int | None) -> list[str]:
 async def find(adb: list[str], serial: str) -> None:
     """Make sure that a device answers; one of the network (HOST:PORT) is connected. Raises DeviceFailed."""
     state, told = await _ask([*adb, "-s", serial, "get-state"])
-    if state != "device" and ":" in serial:
+    for _ in range(TRIES if ":" in serial else 0):
+        if state == "device":
+            break
+        if "offline" in told + state:  # the server keeps a dead connection, and would not make another beside it
+            await _ask([*adb, "disconnect", serial])
         await _ask([*adb, "connect", serial])
         state, told = await _ask([*adb, "-s", serial, "get-state"])
     if state == "device":

@@ -31,7 +31,8 @@ mkdir -p work/$1/files work/$1/runs
 # there is none: ID SHA256 PATH.
 _LINK = """
 file=work/$1/files/$3
-mkdir -p "$(dirname "$file")" && { ln -f blobs/$2 "$file" 2>/dev/null || cp -f blobs/$2 "$file"; } && touch blobs/$2 && sha256sum <"$file"
+mkdir -p "$(dirname "$file")" && { ln -f blobs/$2 "$file" 2>/dev/null || cp -f blobs/$2 "$file"; } &&
+  touch blobs/$2 && sha256sum <"$file"
 """
 PLACE = f"cd {ROOT} && {{ [ -f blobs/$2 ] || exit 0; }} || exit 1{_LINK}"
 

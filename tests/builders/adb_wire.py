@@ -40,7 +40,9 @@ class Stream:
         process = await asyncio.create_subprocess_exec(
             SHELL, "-c", line.replace(DISK, str(folder)), cwd=folder, stdin=PIPE, stdout=PIPE, stderr=PIPE
         )
-        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         feeding = asyncio.create_task(self._feed(process.stdin))
         await asyncio.gather(self._pump(process.stdout, STDOUT), self._pump(process.stderr, STDERR))
         await self.write(EXIT, bytes([await process.wait() & 255]))
