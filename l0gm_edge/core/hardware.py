@@ -106,7 +106,8 @@ class Jump(Value):
 class Transport(Value):
     """How the device is reached, and which Python there has its runtimes (by default, locally, our own).
 
-    Over ADB, `address` is the serial number and `port` that of the adb server. Paths may begin with ~. Without `key_files`, the running agent and the usual files of ~/.ssh are asked.
+    Over ADB, `address` is the serial number and `port` that of the adb server. Paths may begin with ~. Without
+    `key_files`, the running agent and the usual files of ~/.ssh are asked.
     """
 
     kind: PlugIn = "local"

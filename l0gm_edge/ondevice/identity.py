@@ -45,7 +45,7 @@ def android(*names: str) -> str | None:
 
 
 def chipset() -> str | None:
-    """Android's own name of it, else the system on a chip as the device tree names it (its most general name stands last), else the processor."""
+    """Android's name of the system on a chip, else the device tree's (its most general stands last), else the CPU's."""
     told = android("ro.soc.manufacturer", "ro.soc.model")
     if told:
         return told
