@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 from adb_device import AdbDevice
 
+from l0gm_edge.core import load
 from l0gm_edge.core.errors import DeviceFailed, L0GMEdgeError, RecipeError
 from l0gm_edge.core.hardware import HardwareProfile, Transport
 from l0gm_edge.devices import Outcome, adb
 from l0gm_edge.measure import job
 from l0gm_edge.measure.job import OutputsJob
+from l0gm_edge.pipeline import probing
 
 FOLDER = "l0gm-edge/.cache/l0gm-edge"
 WAITING = "touch {home}/begun; while [ ! -e {home}/go ]; do sleep 0.1; done; echo done"
@@ -121,6 +123,14 @@ def test_a_truncated_result_is_no_result(board: HardwareProfile, tmp_path: Path)
         device.put(agent, "agent.py")
         with pytest.raises(DeviceFailed, match="no sound result"):
             job.run(device, OutputsJob(name="outputs", models=()))
+
+
+def test_a_device_fills_in_its_own_profile(phone: AdbDevice, board: HardwareProfile, tmp_path: Path) -> None:
+    way = board.transport.model_dump(mode="json", exclude_unset=True)
+    found = probing.probe(way, tmp_path / "my-phone.yaml")
+    assert (found.transport.kind, found.transport.address) == ("adb", phone.serial)
+    assert found.cpu_cores.value == os.cpu_count()
+    assert load.hardware(str(tmp_path / "my-phone.yaml")) == found
 
 
 def test_hostile_output_has_an_end_and_is_safe_to_show(board: HardwareProfile) -> None:
