@@ -203,7 +203,7 @@ def measured(
     hardware, outputs = setting.hardware, folder / "outputs"
     inputs = {name: dict(split.inputs) for name, split in splits.items()}
     pairs = [(one, folder / one.path) for one in made.artifacts]
-    with devices.plugin(hardware.transport.kind).connect(hardware) as device:
+    with devices.opened(hardware) as device:
         found = bench.measure(device, hardware, pairs, inputs, setting.measure, outputs, progress)
     return Labelled(
         hardware=hardware,

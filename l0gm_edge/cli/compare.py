@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from l0gm_edge.cli._output import json_option, listener, print_json
+from l0gm_edge.cli._waiting import wait_option
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -21,6 +22,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--junit", metavar="FILE", type=FILE, help="Also write JUnit XML.")
 @click.option("--samples", metavar="FILE", type=FILE, help="Also write everything measured, as JSON.")
 @click.option("--github", is_flag=True, help="Print GitHub annotations too.")
+@wait_option
 @json_option
 def command(
     baseline: str,

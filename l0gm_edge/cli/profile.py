@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from l0gm_edge.cli._output import json_option, listener, print_json
+from l0gm_edge.cli._waiting import wait_option
 
 
 @click.command("profile", short_help="Time any .onnx, .ort, .tflite or .engine file on a device.")
@@ -18,6 +19,7 @@ from l0gm_edge.cli._output import json_option, listener, print_json
     "--runs", type=click.IntRange(min=1), default=250, show_default=True, help="Timed runs in each, rounded up to tens."
 )
 @click.option("--layers", is_flag=True, help="Also time every operator.")
+@wait_option
 @json_option
 def command(
     model: Path, profile: str, threads: int | None, processes: int, runs: int, layers: bool, as_json: bool
@@ -36,7 +38,7 @@ def command(
     runtime_of(model, hardware)  # refused before anything is started
     installed.require_providers(hardware)
     settings = Measure(processes=processes, blocks=-(-runs // 10), runs_per_block=min(runs, 10))
-    with devices.plugin(hardware.transport.kind).connect(hardware) as device, listener(as_json=as_json) as progress:
+    with devices.opened(hardware) as device, listener(as_json=as_json) as progress:
         found = profile_model(
             device,
             hardware,

@@ -9,11 +9,13 @@ import click
 from l0gm_edge.cli._output import json_option, listener
 from l0gm_edge.cli._recipe_options import recipe_options
 from l0gm_edge.cli._summary import tell_report
+from l0gm_edge.cli._waiting import wait_option
 
 
 @click.command("run", short_help="Walk the whole road: from a recipe to report and bundle.")
 @recipe_options
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder  [default: runs/NAME].")
+@wait_option
 @json_option
 def command(
     recipe: str,

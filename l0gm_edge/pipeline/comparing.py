@@ -42,7 +42,7 @@ def compare(
         raise RefusedInput(f"{hardware.name} is {hardware.execution}; only real hardware can be timed")
     with opened(baseline, hardware) as theirs, opened(candidate, hardware) as ours:
         pairs, notes = paired(theirs, ours)
-        with devices.plugin(hardware.transport.kind).connect(hardware) as device:
+        with devices.opened(hardware) as device:
             job.put_programs(device)
             found = tuple(_pair(device, hardware, *pair, attempts, effort, progress) for pair in pairs)
     return Comparison(hardware=hardware.name, baseline=baseline, candidate=candidate, pairs=found, notes=notes)

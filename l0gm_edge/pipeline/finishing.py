@@ -77,7 +77,7 @@ def finish(
     if runtime is None or not ours:
         return ()
     folder.mkdir(parents=True, exist_ok=True)
-    connection = devices.plugin(profile.transport.kind).connect(profile)
+    connection = devices.opened(profile)
     with connection as device, progress.task("finish", len(ours)) as task:
         job.put_programs(device)
         inputs = tasks.put_sets(device, {SET: rows})

@@ -148,7 +148,7 @@ def mix(
         return None
     backend = backends.mixing(runtime.name)
     sensitive = backend.sensitivity(plain, calibration, settings)
-    connection = devices.plugin(setting.hardware.transport.kind).connect(setting.hardware)
+    connection = devices.opened(setting.hardware)
     with tempfile.TemporaryDirectory(prefix="l0gm-edge-") as held, connection as device:
         job.put_programs(device)
         trying = _Trying(device, backend, runtime, plain, setting, Path(held))

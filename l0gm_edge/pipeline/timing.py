@@ -89,7 +89,7 @@ def bench(subject: Subject, hardware: HardwareProfile, rows: Arrays, progress: P
     Raises RefusedInput for a device whose times mean nothing, and DeviceFailed.
     """
     require_real(hardware)
-    connection = devices.plugin(hardware.transport.kind).connect(hardware)
+    connection = devices.opened(hardware)
     with tempfile.TemporaryDirectory(prefix="l0gm-edge-cuts-") as folder, connection as device:
         job.put_programs(device)
         inputs = tasks.put_sets(device, {"samples": tasks.samples(rows)})
