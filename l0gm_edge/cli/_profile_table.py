@@ -9,8 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from l0gm_edge.core.engine import EngineRun
-from l0gm_edge.measure.layers import OperatorTimes, shares
-from l0gm_edge.measure.single import ModelProfile, Percentile
+from l0gm_edge.core.profiled import ModelProfile, OperatorTimes, Percentile, shares
 
 SHOWN_OPERATORS = 15
 BAR_WIDTH = 20

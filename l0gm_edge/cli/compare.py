@@ -18,6 +18,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--hardware", "profile", required=True, metavar="PROFILE", help="A shipped profile's name, or a path.")
 @click.option("--attempts", type=click.IntRange(1, 10), default=3, show_default=True, help="Sessions at most.")
 @click.option("--processes", type=click.IntRange(4, 100), default=10, show_default=True, help="Of each session.")
+@click.option("--report", metavar="FILE", type=FILE, help="Also write a page of it; profiles operators too.")
 @click.option("--markdown", metavar="FILE", type=FILE, help="Also write a table for a pull request.")
 @click.option("--junit", metavar="FILE", type=FILE, help="Also write JUnit XML.")
 @click.option("--samples", metavar="FILE", type=FILE, help="Also write everything measured, as JSON.")
@@ -30,6 +31,7 @@ def command(
     profile: str,
     attempts: int,
     processes: int,
+    report: Path | None,
     markdown: Path | None,
     junit: Path | None,
     samples: Path | None,
@@ -46,15 +48,23 @@ def command(
     from l0gm_edge.core.errors import RefusedInput
     from l0gm_edge.measure.ab import Effort
     from l0gm_edge.pipeline.comparing import compare
-    from l0gm_edge.report import comparison
+    from l0gm_edge.report import comparison, comparison_page
 
     if as_json and github:
         raise RefusedInput("--json leaves no room for --github on standard output", allowed="one of them")
     hardware = load.hardware(profile)
     with listener(as_json=as_json) as progress:
         found = compare(
-            baseline, candidate, hardware, attempts=attempts, effort=Effort(processes=processes), progress=progress
+            baseline,
+            candidate,
+            hardware,
+            attempts=attempts,
+            effort=Effort(processes=processes),
+            with_operators=report is not None,
+            progress=progress,
         )
+    if report:
+        store.write_text(report, comparison_page.render(found))
     if markdown:
         store.write_text(markdown, comparison.markdown(found))
     if junit:

@@ -9,6 +9,8 @@ import click
 from l0gm_edge.cli._output import json_option, listener, print_json
 from l0gm_edge.cli._waiting import wait_option
 
+REPORT = click.Path(path_type=Path, dir_okay=False)
+
 
 @click.command("profile", short_help="Time any .onnx, .ort, .tflite or .engine file on a device.")
 @click.argument("model", type=click.Path(path_type=Path))
@@ -19,10 +21,18 @@ from l0gm_edge.cli._waiting import wait_option
     "--runs", type=click.IntRange(min=1), default=250, show_default=True, help="Timed runs in each, rounded up to tens."
 )
 @click.option("--layers", is_flag=True, help="Also time every operator.")
+@click.option("--report", metavar="FILE", type=REPORT, help="Also write a page of it; times every operator too.")
 @wait_option
 @json_option
 def command(
-    model: Path, profile: str, threads: int | None, processes: int, runs: int, layers: bool, as_json: bool
+    model: Path,
+    profile: str,
+    threads: int | None,
+    processes: int,
+    runs: int,
+    layers: bool,
+    report: Path | None,
+    as_json: bool,
 ) -> None:
     """Time MODEL with random inputs of its declared shapes (free axes as 1), in fresh processes without torch.
 
@@ -44,10 +54,15 @@ def command(
             hardware,
             model,
             threads=threads,
-            with_layers=layers,
+            with_layers=layers or report is not None,
             settings=settings,
             progress=progress,
         )
+    if report is not None:
+        from l0gm_edge.core import store
+        from l0gm_edge.report import profile_page
+
+        store.write_text(report, profile_page.render(found))
     if as_json:
         print_json(found)
     else:

@@ -15,14 +15,13 @@ from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.evidence import BASE_SCHEME
 from l0gm_edge.core.hardware import Execution, HardwareProfile
 from l0gm_edge.core.measurement import Measurement
+from l0gm_edge.core.profiled import OperatorTimes, State
 from l0gm_edge.core.progress import Progress, Silent
 from l0gm_edge.core.recipe import Measure
 from l0gm_edge.core.store import file_sha256, require_digest
 from l0gm_edge.devices import Device
 from l0gm_edge.measure import conditions, job, layers, tasks
-from l0gm_edge.measure.conditions import State
 from l0gm_edge.measure.job import Arrays, ModelFile, ModelResult
-from l0gm_edge.measure.layers import OperatorTimes
 from l0gm_edge.measure.tasks import Timing
 
 SILENT = Silent()

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.measurement import Conditions
+from l0gm_edge.core.profiled import State
 from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device, Outcome
@@ -27,13 +28,6 @@ class _Told(Value):
     machine: dict[Told, Told]
     conditions: Conditions
     answers: dict[str, str] = Field(default_factory=dict)
-
-
-class State(Value):
-    """The device at one moment: `machine` does not change, `conditions` do."""
-
-    machine: dict[Told, Told]
-    conditions: Conditions
 
 
 def read(device: Device) -> State:

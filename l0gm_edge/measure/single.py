@@ -10,50 +10,17 @@ from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.core.engine_layers import run_verdict
 from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.hardware import Execution, HardwareProfile
-from l0gm_edge.core.measurement import Block, Nanoseconds
+from l0gm_edge.core.measurement import Block
 from l0gm_edge.core.opening import Opening, Settings
+from l0gm_edge.core.profiled import ModelProfile, Percentile
 from l0gm_edge.core.progress import Progress, Silent
 from l0gm_edge.core.recipe import Measure
-from l0gm_edge.core.value import Value
 from l0gm_edge.core.verdict import Status
 from l0gm_edge.devices import Device
 from l0gm_edge.measure import conditions, job, layers, tasks
-from l0gm_edge.measure.conditions import State
-from l0gm_edge.measure.layers import OperatorTimes
 
 PERCENTILES = (50, 90, 99)
 SILENT = Silent()
-
-
-class Percentile(Value):
-    """One percentile with its 95 % interval; null where the runs are fewer than `runs_needed`."""
-
-    q: int
-    runs_needed: int
-    value_ns: float | None = None
-    interval_ns: tuple[float, float] | None = None
-
-
-class ModelProfile(Value):
-    """What timing one model file found."""
-
-    model: str
-    sha256: str
-    size_bytes: int
-    hardware: str
-    runtime: str
-    runtime_version: str
-    threads: int
-    percentiles: tuple[Percentile, ...]
-    warmup_runs: tuple[int, ...]
-    load_ns: tuple[Nanoseconds, ...]
-    peak_memory_bytes: int | None
-    operators: OperatorTimes | None
-    engine: EngineRun | None = None
-    before: State
-    after: State
-    warnings: tuple[str, ...]
-    blocks: tuple[Block, ...]
 
 
 def profile_model(

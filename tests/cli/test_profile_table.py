@@ -8,9 +8,7 @@ from rich.console import Console
 
 from l0gm_edge.cli._profile_table import SHOWN_OPERATORS, show
 from l0gm_edge.core.measurement import Block, Conditions, LayerTime
-from l0gm_edge.measure.conditions import State
-from l0gm_edge.measure.layers import OperatorTimes
-from l0gm_edge.measure.single import ModelProfile, Percentile
+from l0gm_edge.core.profiled import ModelProfile, OperatorTimes, Percentile, State
 
 STATE = State(machine={"processor": "[bold]Cortex-A76"}, conditions=Conditions(time="2026-01-01T00:00:00Z"))
 PROFILE = ModelProfile(

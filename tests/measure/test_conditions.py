@@ -11,9 +11,9 @@ from fake_device import FakeDevice
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.measurement import Conditions
+from l0gm_edge.core.profiled import State
 from l0gm_edge.devices import CommandResult, Outcome
 from l0gm_edge.measure import conditions, job
-from l0gm_edge.measure.conditions import State
 
 
 def state(**told: object) -> State:

@@ -1,0 +1,65 @@
+"""What timing one model file found: latency, load times, memory, operators, and the device meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from l0gm_edge.core.engine import EngineRun
+from l0gm_edge.core.measurement import Block, Conditions, LayerTime, Nanoseconds, ProviderShare
+from l0gm_edge.core.told import Told
+from l0gm_edge.core.value import Value
+
+
+class State(Value):
+    """The device at one moment: `machine` does not change, `conditions` do."""
+
+    machine: dict[Told, Told]
+    conditions: Conditions
+
+
+class OperatorTimes(Value):
+    """Operators in the order they run; `fallback_ops` were left outside the runtime's fast path. `providers` are those
+    of ONNX Runtime that ran something, and `graph` is where the device left the graph that ran, if it was asked to."""
+
+    layers: tuple[LayerTime, ...] = ()
+    fallback_ops: tuple[Told, ...] = ()
+    providers: tuple[ProviderShare, ...] = ()
+    unavailable: str | None = None
+    graph: str | None = None
+
+
+class Percentile(Value):
+    """One percentile with its 95 % interval; null where the runs are fewer than `runs_needed`."""
+
+    q: int
+    runs_needed: int
+    value_ns: float | None = None
+    interval_ns: tuple[float, float] | None = None
+
+
+class ModelProfile(Value):
+    """What timing one model file found."""
+
+    model: str
+    sha256: str
+    size_bytes: int
+    hardware: str
+    runtime: str
+    runtime_version: str
+    threads: int
+    percentiles: tuple[Percentile, ...]
+    warmup_runs: tuple[int, ...]
+    load_ns: tuple[Nanoseconds, ...]
+    peak_memory_bytes: int | None
+    operators: OperatorTimes | None
+    engine: EngineRun | None = None
+    before: State
+    after: State
+    warnings: tuple[str, ...]
+    blocks: tuple[Block, ...]
+
+
+def shares(layers: Sequence[LayerTime]) -> tuple[float, ...]:
+    """Each operator's share of the profiled total. Profiling slows a run: these, not the times, are to be trusted."""
+    total = sum(layer.mean_ns for layer in layers)
+    return tuple(layer.mean_ns / total for layer in layers)
