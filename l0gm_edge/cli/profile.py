@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from l0gm_edge.cli._fleet import fleet_options, members, profile_all
 from l0gm_edge.cli._output import json_option, listener, print_json
 from l0gm_edge.cli._waiting import wait_option
 
@@ -14,7 +15,7 @@ REPORT = click.Path(path_type=Path, dir_okay=False)
 
 @click.command("profile", short_help="Time any .onnx, .ort, .tflite or .engine file on a device.")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--hardware", "profile", required=True, help="Hardware profile: a shipped name or a path.")
+@fleet_options
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of one inference (default: the profile's).")
 @click.option("--processes", type=click.IntRange(min=1), default=3, show_default=True, help="Fresh processes.")
 @click.option(
@@ -26,25 +27,31 @@ REPORT = click.Path(path_type=Path, dir_okay=False)
 @json_option
 def command(
     model: Path,
-    profile: str,
+    profiles: tuple[str, ...],
+    out: Path | None,
     threads: int | None,
     processes: int,
     runs: int,
     layers: bool,
     report: Path | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Time MODEL with random inputs of its declared shapes (free axes as 1), in fresh processes without torch.
 
-    A .trt.onnx file's engine is built on the device first, unless it is kept there.
+    A .trt.onnx file's engine is built on the device first, unless it is kept there. On several devices, or of the
+    folder of a bundle or run, each model is held against each device's budgets; what is known in --out is not measured
+    again.
     """
     from l0gm_edge import devices
-    from l0gm_edge.core import load
     from l0gm_edge.core.recipe import Measure
     from l0gm_edge.measure.single import profile_model, runtime_of
     from l0gm_edge.pipeline import installed
 
-    hardware = load.hardware(profile)
+    devices_asked = members(profiles)
+    if len(devices_asked) > 1 or model.is_dir():
+        given = {"threads": threads, "processes": processes, "runs": runs, "layers": bool(layers or report)}
+        return profile_all(model, devices_asked, given, out, report, as_json=as_json)
+    hardware = devices_asked[0].hardware
     runtime_of(model, hardware)  # refused before anything is started
     installed.require_providers(hardware)
     settings = Measure(processes=processes, blocks=-(-runs // 10), runs_per_block=min(runs, 10))
@@ -69,3 +76,4 @@ def command(
         from l0gm_edge.cli._profile_table import show
 
         show(found)
+    return 0

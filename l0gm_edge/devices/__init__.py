@@ -13,9 +13,9 @@ from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.told import PlainText
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import _alone
-from l0gm_edge.devices._alone import patience
+from l0gm_edge.devices._alone import patience, patience_s
 
-__all__ = ["CommandResult", "Device", "Outcome", "Transport", "opened", "patience", "plugin"]
+__all__ = ["CommandResult", "Device", "Outcome", "Transport", "opened", "patience", "patience_s", "plugin"]
 
 
 class Outcome(StrEnum):

@@ -46,6 +46,11 @@ def patience(seconds: float) -> Iterator[None]:
         _PATIENCE.reset(before)
 
 
+def patience_s() -> float:
+    """How long a device that another uses is waited for now, in seconds."""
+    return _PATIENCE.get()
+
+
 @contextmanager
 def once(transport: Transport, reserve: Callable[[float], None]) -> Iterator[None]:
     """Reserve a device unless a caller further out did: work within work on one device does not wait for itself."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from l0gm_edge.core.measurement import Block
 from l0gm_edge.report import wording
@@ -14,8 +15,10 @@ from l0gm_edge.report.axis import Axis
 WIDTH, HEIGHT = 440, 220
 LEFT, RIGHT, TOP, BOTTOM = 52, 428, 22, 172
 COLUMNS = 40
-CLIPPED = 99
-"""The percentile up to which the columns go; what is slower is counted in words."""
+LEAST_SHOWN, MOST_SHOWN = 95, 99
+"""Percentiles between which the columns end; what is slower is counted in words."""
+TAILS = 8
+"""How many times as far from the median as p90 a column may lie, or a few stragglers would press all others together."""
 LABEL_WIDTH = 24
 
 
@@ -73,7 +76,7 @@ def histogram(blocks: Sequence[Block], percentiles_ms: Sequence[tuple[int, float
     runs = np.array([ns for block in blocks for ns in block.latencies_ns]) / 1e6
     if not runs.size:
         return None
-    low, high = float(runs.min()), max(float(np.percentile(runs, CLIPPED)), *(at for _, at in percentiles_ms), 0.0)
+    low, high = float(runs.min()), _right_end(runs)
     if high <= low:
         low, high = 0.95 * low, 1.05 * high
     counts, edges = np.histogram(runs, bins=COLUMNS, range=(low, high))
@@ -92,7 +95,7 @@ def histogram(blocks: Sequence[Block], percentiles_ms: Sequence[tuple[int, float
             if count
         ),
         ticks=tuple(Tick(x.place(tick), f"{tick:g}") for tick in x.ticks()),
-        marks=_marks([(x.place(at), f"p{q}") for q, at in percentiles_ms]),
+        marks=_marks([(x.place(at), f"p{q}") for q, at in percentiles_ms if at <= high]),
         tallest=int(counts.max()),
         slower=f"{slower} slower runs, up to {wording.milliseconds(float(runs.max()))}, lie further right"
         if slower
@@ -102,10 +105,15 @@ def histogram(blocks: Sequence[Block], percentiles_ms: Sequence[tuple[int, float
     )
 
 
+def _right_end(runs: NDArray[np.float64]) -> float:
+    middle, tail, least, most = np.percentile(runs, (50, 90, LEAST_SHOWN, MOST_SHOWN))
+    return float(max(least, min(most, middle + TAILS * (tail - middle))))
+
+
 def _marks(places: Sequence[tuple[float, str]]) -> tuple[Mark, ...]:
     """Labels right of their lines, or further left where the next one needs the room."""
     marks: list[Mark] = []
-    room = WIDTH - LABEL_WIDTH
+    room = float(WIDTH - LABEL_WIDTH)
     for at, text in sorted(places, reverse=True):
         label_x = round(min(at + 3, room), 2)
         marks.append(Mark(at, label_x, text))

@@ -67,8 +67,12 @@ def chart(pair: Pair) -> Chart | None:
     if not found:
         return None
     verdict = pair.verdict("latency")
-    limit = verdict.limit if verdict else None
-    within = [1.0, *(limit for limit in (limit,) if limit), *(one.low for one in found), *(one.high for one in found)]
+    return drawn(found, verdict.limit if verdict else None)
+
+
+def drawn(found: Sequence[Estimated], limit: float | None) -> Chart:
+    """A chart of these rows, of which there is at least one."""
+    within = [1.0, *(one.low for one in found), *(one.high for one in found)] + ([limit] if limit else [])
     margin = max(0.004, 0.06 * (max(within) - min(within)))
     x = Axis(min(within) - margin, max(within) + margin, LEFT, RIGHT)
     rows, y = [], float(TOP)
@@ -77,7 +81,6 @@ def chart(pair: Pair) -> Chart | None:
         y += step / 2
         rows.append(Row(one.kind, one.label, x.place(one.value), x.place(one.low), x.place(one.high), y, _title(one)))
         y += step / 2
-    overall = next((one for one in found if one.kind == "all"), found[-1])
     return Chart(
         rows=tuple(rows),
         ticks=tuple(Tick(x.place(tick), f"{tick:g}×") for tick in x.ticks(5)),
@@ -85,7 +88,7 @@ def chart(pair: Pair) -> Chart | None:
         limit=None if limit is None else x.place(limit),
         bottom=round(y + 4, 2),
         height=round(y + BELOW, 2),
-        description=f"{_title(overall)}, over {sum(one.kind == 'process' for one in found)} processes.",
+        description=". ".join(_title(one) for one in found if one.kind != "process"),
     )
 
 
