@@ -15,7 +15,7 @@ from l0gm_edge.check.outcome import EXIT_STATUS
 from l0gm_edge.core import environment, store
 from l0gm_edge.core.comparison import Comparison
 from l0gm_edge.core.errors import DeviceFailed, RefusedInput
-from l0gm_edge.core.fleet import Fleet, Member
+from l0gm_edge.core.fleet import Fleet, Member, worst_status
 from l0gm_edge.core.hardware import Budgets, HardwareProfile
 from l0gm_edge.core.profiled import ModelProfile
 from l0gm_edge.core.progress import Progress
@@ -136,7 +136,8 @@ def _member(one: Answered, found: Callable[[Member, Answered], Member]) -> Membe
 def _profiled(plain: Member, one: Answered) -> Member:
     profile = ModelProfile.model_validate_json(one.answer.text)
     verdicts = budgets(profile, one.job.hardware)
-    status = EXIT_STATUS[worst(verdicts)] if verdicts else one.answer.status
+    judged = [EXIT_STATUS[worst(verdicts)]] if verdicts else []
+    status = worst_status([one.answer.status, *judged])
     return plain.model_copy(update={"profile": profile, "verdicts": verdicts, "exit_status": status})
 
 

@@ -18,7 +18,7 @@ COLUMNS = 40
 LEAST_SHOWN, MOST_SHOWN = 95, 99
 """Percentiles between which the columns end; what is slower is counted in words."""
 TAILS = 8
-"""How many times as far from the median as p90 a column may lie, or a few stragglers would press all others together."""
+"""How many times as far from the median as p90 columns may go: a few stragglers are not to press the others flat."""
 LABEL_WIDTH = 24
 
 

@@ -35,6 +35,15 @@ def test_json_is_one_document_with_the_raw_runs(invoke: Invoke, tmp_path: Path) 
     assert sum(len(block["latencies_ns"]) for block in found["blocks"]) == 70
 
 
+def test_the_page_has_every_operator(invoke: Invoke, tmp_path: Path) -> None:
+    model = tiny_models.write_tflite(tmp_path / "m.tflite", fallback=True)
+    result = invoke("profile", str(model), *FEW, "--report", str(tmp_path / "page.html"))
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "FLOOR_MOD" in page
+    assert "off the fast path" in page
+
+
 @pytest.mark.parametrize("name", ["m.engine", "m.pt2", "absent.onnx"])
 def test_what_cannot_be_timed_ends_with_status_2(invoke: Invoke, tmp_path: Path, name: str) -> None:
     if not name.startswith("absent"):
