@@ -70,10 +70,8 @@ def test_the_page_fits_and_loads_nothing(chromium: str, tmp_path: Path, any_repo
 
 
 def test_the_page_follows_the_theme(chromium: str, tmp_path: Path, reports: dict[str, Report]) -> None:
-    seen = {
-        theme: look(chromium, tmp_path, html.render(reports["passing"]), 1280, theme)["dark"]
-        for theme in ("light", "dark")
-    }
+    page = html.render(reports["passing"])
+    seen = {theme: look(chromium, tmp_path, page, 1280, theme)["dark"] for theme in ("light", "dark")}
     assert seen == {"light": 0, "dark": 1}
 
 
