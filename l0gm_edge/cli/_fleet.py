@@ -24,7 +24,11 @@ def fleet_options(function: F) -> F:
     """The options `--hardware`, as often as there are devices, and `--out`; parameters `profiles` and `out`."""
     folder = click.Path(path_type=Path, file_okay=False)
     told = "Of several devices: what is known of each  [default: runs/fleet-NAME]."
-    function = click.option("--out", type=folder, metavar="DIR", help=told)(function)
+    return profiles_option(click.option("--out", type=folder, metavar="DIR", help=told)(function))
+
+
+def profiles_option(function: F) -> F:
+    """The option `--hardware`, as often as there are devices; its parameter is `profiles`."""
     return click.option(
         "--hardware",
         "profiles",
@@ -89,6 +93,18 @@ def compare_all(
     with listener(as_json=as_json) as progress:
         found = fleet_members.compare(baseline, candidate, devices, _options(given), folder, progress)
     return tell(found, folder, report, as_json=as_json)
+
+
+def run_all(
+    recipe: str, name: str, devices: Sequence[Device], options: Sequence[str], out: Path | None, *, as_json: bool
+) -> int:
+    """Go the whole road for one device after the other, tell of it, and return the exit status."""
+    from l0gm_edge.pipeline import fleet_members
+
+    folder = out or DEFAULT / name
+    with listener(as_json=as_json) as progress:
+        found = fleet_members.run(recipe, name, devices, options, folder, progress)
+    return tell(found, folder, None, as_json=as_json)
 
 
 def tell(found: Fleet, folder: Path, report: Path | None, *, as_json: bool) -> int:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from l0gm_edge.core.fleet import Fleet
 from l0gm_edge.core.verdict import Status
-from l0gm_edge.report.fleet_page import Line, columns, lines
+from l0gm_edge.report.fleet_lines import Line, columns, lines
 
 COLOURS = {Status.PASS: "green", Status.FAIL: "red", Status.INCONCLUSIVE: "yellow"}
 
@@ -40,4 +40,4 @@ def _table(told: Sequence[Line], titles: Sequence[str]) -> Table:
 
 
 def _happened(line: Line) -> str:
-    return f"[{COLOURS[Status(line.status)]}]{escape(line.happened)}[/]" + (" [dim]kept[/]" if line.reused else "")
+    return f"[{COLOURS[line.status]}]{escape(line.happened)}[/]" + (" [dim]kept[/]" if line.reused else "")

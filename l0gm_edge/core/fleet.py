@@ -8,6 +8,7 @@ from pydantic import Field
 
 from l0gm_edge.core.comparison import Comparison
 from l0gm_edge.core.profiled import ModelProfile
+from l0gm_edge.core.report import Report
 from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
 from l0gm_edge.core.verdict import Verdict
@@ -31,6 +32,7 @@ class Member(Value):
     reused: bool = False
     profile: ModelProfile | None = None
     comparison: Comparison | None = None
+    report: Report | None = None
     verdicts: tuple[Verdict, ...] = ()
 
 

@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from typing import IO
 from l0gm_edge.core import processes, store
 from l0gm_edge.core.fleet import INTERRUPTED
 from l0gm_edge.core.hardware import HardwareProfile
-from l0gm_edge.core.progress import Progress, Task
+from l0gm_edge.core.progress import Progress
 from l0gm_edge.core.told import plain
 from l0gm_edge.core.value import Value
 
@@ -39,13 +39,14 @@ _LOG = logging.getLogger("l0gm_edge.fleet")
 class Job:
     """One command for one device: `arguments` of `l0gm-edge`, without --json; `inputs` are digests of all it is about.
 
-    `refused` says why this device gets no such command.
+    What finishes is kept, unless `inputs` is null: then the command itself knows what it has done. `refused` says why
+    this device gets no such command.
     """
 
     hardware: HardwareProfile
     name: str
     arguments: tuple[str, ...] = ()
-    inputs: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, str] | None = field(default_factory=dict)
     refused: str = ""
 
 
@@ -82,8 +83,12 @@ class _Open(Exception):
         self.answer = answer
 
 
-def ask(jobs: Sequence[Job], folder: Path, progress: Progress) -> tuple[Answered, ...]:
+def ask(
+    jobs: Sequence[Job], folder: Path, progress: Progress, *, before: Callable[[Job], None] | None = None
+) -> tuple[Answered, ...]:
     """Every job's answer, in their order: jobs of one device one after the other, devices side by side.
+
+    With `before`, which is called ahead of each, all come one after the other.
 
     What `folder` holds an answer to is not asked again. Raises RefusedInput when another call is at work in the folder,
     StorageFailed, and KeyboardInterrupt once every command has ended.
@@ -95,10 +100,13 @@ def ask(jobs: Sequence[Job], folder: Path, progress: Progress) -> tuple[Answered
     with (
         store.storage_errors(folder),
         store.RunFolder(folder).exclusive(),
-        ThreadPoolExecutor(len(devices), thread_name_prefix="l0gm-edge device") as pool,
+        ThreadPoolExecutor(1 if before else len(devices), thread_name_prefix="l0gm-edge device") as pool,
     ):
         try:
-            asked = [pool.submit(_one_device, mine, folder, children, progress) for mine in devices.values()]
+            asked = [
+                pool.submit(_one_device, mine, folder, children, progress, before or _nothing)
+                for mine in devices.values()
+            ]
             answered = [answer for future in asked for answer in future.result()]
         except BaseException:
             children.interrupt()
@@ -112,14 +120,27 @@ def _device(hardware: HardwareProfile) -> str:
     return f"{way.kind} {way.address} {way.port}"
 
 
-def _one_device(jobs: Sequence[Job], folder: Path, children: _Children, progress: Progress) -> list[Answered]:
+def _nothing(_: Job) -> None:
+    """Nothing is done ahead of a job."""
+
+
+def _one_device(
+    jobs: Sequence[Job], folder: Path, children: _Children, progress: Progress, before: Callable[[Job], None]
+) -> list[Answered]:
+    answered = []
     with progress.task(jobs[0].hardware.name, len(jobs)) as task:
-        return [_one_job(job, folder, children, task) for job in jobs]
+        for job in jobs:
+            before(job)
+            answered.append(_one_job(job, folder, children))
+            task.advance()
+    return answered
 
 
-def _one_job(job: Job, folder: Path, children: _Children, task: Task) -> Answered:
+def _one_job(job: Job, folder: Path, children: _Children) -> Answered:
     if job.refused:
         return Answered(job, Answer(status=2, text=json.dumps({"error": {"what": job.refused}})))
+    if job.inputs is None:
+        return Answered(job, children.run(job))
     kept = store.RunFolder(folder / job.hardware.name)
     reused = kept.finished(job.name, job.inputs) is not None
 
@@ -135,7 +156,6 @@ def _one_job(job: Job, folder: Path, children: _Children, task: Task) -> Answere
         answer = store.read_value(Answer, kept.path(job.name) / ANSWER)
     except _Open as unsettled:
         answer = unsettled.answer
-    task.advance()
     return Answered(job, answer, reused)
 
 

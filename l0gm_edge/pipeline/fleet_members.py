@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,12 +20,15 @@ from l0gm_edge.core.fleet import Fleet, Member, worst_status
 from l0gm_edge.core.hardware import Budgets, HardwareProfile
 from l0gm_edge.core.profiled import ModelProfile
 from l0gm_edge.core.progress import Progress
+from l0gm_edge.core.report import Report
 from l0gm_edge.core.verdict import worst
 from l0gm_edge.pipeline import fleet
 from l0gm_edge.pipeline.contenders import Source, opened
 from l0gm_edge.pipeline.fleet import Answered, Job
 from l0gm_edge.pipeline.road import source_sha256
 
+SHARED = ("learn", "prune", "recover", "quantize")
+"""Stages that may come out the same for several devices, and take the longest."""
 SOURCES = ("core", "pipeline", "devices", "measure", "ondevice")
 
 
@@ -73,6 +77,37 @@ def compare(
         _require_one(jobs)
         answered = fleet.ask(jobs, folder, progress)
     return Fleet(subject=f"{candidate} against {baseline}", members=tuple(_member(one, _compared) for one in answered))
+
+
+def run(
+    recipe: str, name: str, members: Sequence[Device], options: Sequence[str], folder: Path, progress: Progress
+) -> Fleet:
+    """Go the whole road of a recipe for one device after the other, each in a run folder of its own.
+
+    `options` are those of `l0gm-edge run`. Stages that another device's run has finished, and that would come out the
+    same, are taken over. Raises what `fleet.ask` raises.
+    """
+    jobs = [
+        Job(
+            one.hardware,
+            name,
+            ("run", recipe, "--hardware", one.named, "--out", str(folder / one.hardware.name), *options, *_waiting()),
+            inputs=None,
+        )
+        for one in members
+    ]
+    others = [folder / one.hardware.name for one in members]
+    answered = fleet.ask(jobs, folder, progress, before=lambda job: _take_over(folder / job.hardware.name, others))
+    return Fleet(subject=name, members=tuple(_member(one, _ran) for one in answered))
+
+
+def _take_over(mine: Path, others: Sequence[Path]) -> None:
+    """Copy learned stages that this run folder lacks from the first that has them; a run makes again what differs."""
+    for stage in SHARED:
+        held = next((one for one in others if one != mine and (one / stage / store.RECORD).is_file()), None)
+        if held is not None and not (mine / stage).exists():
+            shutil.copytree(held / stage, mine / f"{stage}{store.TEMPORARY}", dirs_exist_ok=True)
+            (mine / f"{stage}{store.TEMPORARY}").rename(mine / stage)
 
 
 def _profile_job(source: Source, device: Device, options: Sequence[str]) -> Job:
@@ -139,6 +174,12 @@ def _profiled(plain: Member, one: Answered) -> Member:
     judged = [EXIT_STATUS[worst(verdicts)]] if verdicts else []
     status = worst_status([one.answer.status, *judged])
     return plain.model_copy(update={"profile": profile, "verdicts": verdicts, "exit_status": status})
+
+
+def _ran(plain: Member, one: Answered) -> Member:
+    report = Report.model_validate_json(one.answer.text)
+    of_run = tuple(verdict for verdict in report.verdicts if verdict.artifact is None)
+    return plain.model_copy(update={"report": report, "verdicts": of_run})
 
 
 def _compared(plain: Member, one: Answered) -> Member:

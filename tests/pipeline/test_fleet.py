@@ -151,3 +151,15 @@ def is_agent(pid: int) -> bool:
         return b"agent.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
+
+
+def test_what_another_device_learned_is_taken_over_once(tmp_path: Path) -> None:
+    from l0gm_edge.pipeline import fleet_members
+
+    for name, stages in (("one", ("learn", "measure")), ("two", ("prune",))):
+        for stage in stages:
+            (tmp_path / name / stage).mkdir(parents=True)
+            (tmp_path / name / stage / "record.json").write_text(name)
+    fleet_members._take_over(tmp_path / "two", [tmp_path / "one", tmp_path / "two"])
+    found = {path.parent.name: path.read_text() for path in (tmp_path / "two").rglob("record.json")}
+    assert found == {"learn": "one", "prune": "two"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import fleets
 
 from l0gm_edge.core.fleet import Fleet
-from l0gm_edge.report.fleet_page import columns, lines, render
+from l0gm_edge.report.fleet_lines import columns, lines
+from l0gm_edge.report.fleet_page import render
 
 HOSTILE = "<script>alert(1)</script>"
 
