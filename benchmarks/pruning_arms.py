@@ -34,8 +34,9 @@ SCORING = 10
 """Batches that peers' scores are gathered over."""
 DENSE_SHARE = 0.4
 """Share of the compute that peers spend on the dense network where compute is what is equal."""
-GATED = {"steps": (0.03, 0.42), "compute": (0.04, 0.32)}
-"""Shares of the budget before gates begin, and with them."""
+GATED = {"steps": (0.03, 0.42), "compute": (0.04, 0.10)}
+"""Shares of the budget before gates begin, and with them. Chosen on validation: at equal compute 0.05, 0.10, 0.20 gave
+59.6, 57.9, 56.9 % on CIFAR-10, 54.1, 55.0, 54.7 on MELD, 98.6, 99.2, 97.8 on the tutorial's digits (two seeds)."""
 
 
 class Unreachable(Exception):
