@@ -227,10 +227,8 @@ def put_back(was: Json) -> list[str]:
     for path, text in reversed(list(was["files"].items())):
         if text_of(path) != text:
             attempt(write, path, text)
-    wrong += [
-        f"{path} stays {text_of(path)}, it was {text}" for path, text in was["files"].items() if text_of(path) != text
-    ]
-    return wrong
+    off = ((path, text) for path, text in was["files"].items() if text_of(path) != text)
+    return wrong + [f"{path} stays {text_of(path)}, it was {text}" for path, text in off]
 
 
 def _mode_back(number: str) -> None:

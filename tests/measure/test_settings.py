@@ -21,8 +21,9 @@ from l0gm_edge import devices
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.devices import CommandResult, Device, Outcome
-from l0gm_edge.measure import conditions, job, settings
+from l0gm_edge.measure import conditions, settings
 
+PROGRAMS = Path(__file__).parents[2] / "l0gm_edge" / "ondevice"
 WANTED: dict[str, object] = {
     "power_mode": "MAXN",
     "governor": "performance",
@@ -61,7 +62,8 @@ def wanting(
 
 def connected(profile: HardwareProfile, work: Callable[[Device], None]) -> None:
     with devices.plugin(profile.transport.kind).connect(profile) as device:
-        job.put_programs(device)
+        for name in ("board", "conditions", "held_back", "settings"):
+            device.put(PROGRAMS / f"{name}.py", f"{name}.py")
         work(device)
 
 
@@ -91,7 +93,13 @@ def test_everything_is_set_and_given_back(board: Board, wanting: HardwareProfile
 
     connected(wanting, work)
     did = [one.split("/")[0].strip() for one in board.log() if "-q" not in one and "--show" not in one]
-    assert did == ["jetson_clocks --store", "nvpmodel -m 0", "jetson_clocks", "nvpmodel -m 2", "jetson_clocks --restore"]
+    assert did == [
+        "jetson_clocks --store",
+        "nvpmodel -m 0",
+        "jetson_clocks",
+        "nvpmodel -m 2",
+        "jetson_clocks --restore",
+    ]
 
 
 def test_what_is_so_already_is_left_alone(board: Board, hardware: HardwareProfile) -> None:
@@ -118,13 +126,15 @@ def test_a_run_that_fails_gives_back_too(board: Board, wanting: HardwareProfile)
 
 HOST = """
     import sys
+    from pathlib import Path
     from l0gm_edge import devices
     from l0gm_edge.core.hardware import HardwareProfile
-    from l0gm_edge.measure import job, settings
+    from l0gm_edge.measure import settings
     settings.IDLE_S = 1.0
     profile = HardwareProfile.model_validate_json(sys.stdin.read())
     with devices.plugin(profile.transport.kind).connect(profile) as device:
-        job.put_programs(device)
+        for name in ("board.py", "settings.py"):
+            device.put(Path(sys.argv[3]) / name, name)
         with settings.held(device, profile) as prepared:
             prepared.run(["sh", "-c", "touch $0; sleep 2", sys.argv[1]], 60)
             prepared.run(["sh", "-c", "touch $0; sleep 60", sys.argv[2]], 60)
@@ -139,7 +149,7 @@ def test_a_host_that_is_killed_leaves_nothing_set(
     quick = wanting.model_copy(update={"transport": wanting.transport.model_copy(update={"reconnect_s": 0.0})})
     before, begun = board.state(), tmp_path / "begun"
     with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(HOST), str(begun), str(tmp_path / "never")],
+        [sys.executable, "-c", textwrap.dedent(HOST), str(begun), str(tmp_path / "never"), str(PROGRAMS)],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -163,25 +173,36 @@ def test_settings_of_a_guard_that_was_killed_are_given_back_at_the_next_visit(
     before = board.state()
 
     def work(device: Device) -> None:
-        with pytest.raises(DeviceFailed, match="nothing was heard"), settings.held(device, wanting) as prepared:
-            for process in guards():
-                os.kill(process, signal.SIGKILL)
-            until(lambda: not guards())
+        with settings.held(device, wanting) as prepared:
+            kill_guards()
+            assert board.state() != before
             ended = prepared.run(["true"], 10)
-            raise DeviceFailed(ended.stderr.strip())
+            assert "nothing was heard from here for too long" in ended.stderr
         assert board.state() == before
-        with pytest.raises(DeviceFailed), settings.held(device, wanting):
-            for process in guards():
-                os.kill(process, signal.SIGKILL)
-            until(lambda: not guards())
-            board.tool("nvpmodel", "#!/bin/sh\nexit 9\n")
-            raise DeviceFailed("cut off")
-        assert board.state() != before
 
     connected(wanting, work)
-    board.tool("nvpmodel", Board(board.root.parent / "twin").tools.joinpath("nvpmodel").read_text().replace("/twin", ""))
+
+
+def test_what_could_not_be_given_back_is_told_and_tried_again(board: Board, wanting: HardwareProfile) -> None:
+    before, sound = board.state(), (board.tools / "nvpmodel").read_text()
+
+    def hold_and_break(device: Device) -> None:
+        with settings.held(device, wanting):
+            board.tool("nvpmodel", "#!/bin/sh\necho burnt; exit 9\n")
+
+    with pytest.raises(DeviceFailed, match=r"does not have its own settings back.* nvpmodel -q: burnt"):
+        connected(wanting, hold_and_break)
+    assert board.state() != before
+    board.tool("nvpmodel", sound)
     connected(wanting, lambda device: conditions.read(device) and None)
     assert board.state() == before
+
+
+def kill_guards() -> None:
+    assert guards()
+    for process in guards():
+        os.kill(process, signal.SIGKILL)
+    until(lambda: not guards())
 
 
 def guards() -> list[int]:
@@ -253,9 +274,7 @@ def test_commands_run_on_the_cores_of_the_profile(hardware: HardwareProfile) -> 
     connected(hardware, work)
 
 
-@pytest.mark.parametrize(
-    "said", ['{"changed": 3}', "", '{"changed": ["fan"], "and": 1}']
-)
+@pytest.mark.parametrize("said", ['{"changed": 3}', "", '{"changed": ["fan"], "and": 1}'])
 def test_an_account_of_settings_that_makes_no_sense_is_a_device_failure(
     device: FakeDevice, hardware: HardwareProfile, said: str
 ) -> None:

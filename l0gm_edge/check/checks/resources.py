@@ -42,9 +42,8 @@ def _energy(measurement: Measurement, hardware: HardwareProfile, limit: float) -
     found, what = measurement.energy, "energy of one inference"
     why = found.unavailable or unsteady(measurement, hardware)
     if found.mj is None or why:
-        return not_measured(
-            "energy", measurement, limit, "mJ", f"{what} was not measured" + (f": {why}" if why else "")
-        )
+        reason = f"{what} was not measured: {why or 'the device told nothing'}"
+        return not_measured("energy", measurement, limit, "mJ", reason)
     return on_value("energy", measurement, found.mj, limit, "mJ", what)
 
 
