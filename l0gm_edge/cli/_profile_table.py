@@ -70,6 +70,7 @@ def _figures(found: ModelProfile) -> Table:
     table.add_column("")
     table.add_column("", justify="right", style="bold")
     table.add_column("95 % interval", style="dim")
+    table.add_column("99 % bound", style="dim")
     for one in found.percentiles:
         table.add_row(f"p{one.q}", *_percentile(one))
     first, *again = found.load_ns
@@ -86,12 +87,11 @@ def _figures(found: ModelProfile) -> Table:
     return table
 
 
-def _percentile(one: Percentile) -> tuple[str, str]:
+def _percentile(one: Percentile) -> tuple[str, str, str]:
     if one.value_ns is None or one.interval_ns is None:
-        return "-", one.why or f"needs {one.runs_needed} runs"
+        return "-", one.why or f"needs {one.runs_needed} runs", ""
     low, high = one.interval_ns
-    bound = "" if one.bound_ns is None else f"; 99 % sure of at most {time(one.bound_ns)}"
-    return time(one.value_ns), f"{time(low)} to {time(high)}{bound}"
+    return time(one.value_ns), f"{time(low)} to {time(high)}", "" if one.bound_ns is None else f"≤ {time(one.bound_ns)}"
 
 
 def _show_operators(operators: OperatorTimes, console: Console) -> None:

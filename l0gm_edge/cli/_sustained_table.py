@@ -13,8 +13,9 @@ from l0gm_edge.measure.sustained import SustainedProfile
 
 WIDTH = 60
 NARROWEST = 10
-BESIDE = 45
+BESIDE = 50
 """Characters of the other columns."""
+NO_DRIFT = 0.005
 
 
 def show_sustained(found: SustainedProfile, console: Console) -> None:
@@ -22,10 +23,10 @@ def show_sustained(found: SustainedProfile, console: Console) -> None:
     width = max(NARROWEST, min(WIDTH, console.width - BESIDE))
     last = found.points[-1].seconds
     table = Table(box=None, pad_edge=False)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     table.add_column(f"0 to {duration.told(last)}", no_wrap=True)
     for name in ("first", "least", "most", "last"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     rows: list[tuple[str, Sequence[float | None], Callable[[float], str]]] = [
         ("p50", [one.p50_ns for one in found.points], time),
         ("p90", [one.p90_ns for one in found.points], time),
@@ -48,4 +49,6 @@ def show_sustained(found: SustainedProfile, console: Console) -> None:
     if found.steady_after_s == 0:
         rest = "at rest all the time"
     change = f"{abs(found.drift - 1):.1%} {'slower' if found.drift > 1 else 'faster'} at the end than at the beginning"
+    if abs(found.drift - 1) < NO_DRIFT:
+        change = "as fast at the end as at the beginning"
     console.print(f"{found.runs:,} runs without a pause; {rest} (within 5 %); {change}")

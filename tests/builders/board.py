@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import pytest
 
 NVPMODEL = """\
 #!/bin/sh
@@ -28,6 +31,15 @@ case $1 in
 "") for cpu in $root/sys/devices/system/cpu/cpu*/cpufreq; do cat $cpu/scaling_max_freq >$cpu/scaling_min_freq; done ;;
 esac
 """
+
+
+def appearing(folder: Path, monkeypatch: pytest.MonkeyPatch, *, jetson: bool = True) -> Board:
+    """A board that is a folder, as which this machine appears to programs that are started from now on."""
+    made = Board(folder / "board", jetson=jetson)
+    monkeypatch.setenv("L0GM_EDGE_ROOT", str(made.root))
+    monkeypatch.setenv("PATH", f"{made.tools}:{os.environ['PATH']}")
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    return made
 
 
 class Board:

@@ -33,16 +33,6 @@ WANTED: dict[str, object] = {
 }
 
 
-@pytest.fixture
-def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
-    """A Jetson that is a folder, as which this machine, and an sshd of this test, appear."""
-    made = Board(tmp_path / "board")
-    monkeypatch.setenv("L0GM_EDGE_ROOT", str(made.root))
-    monkeypatch.setenv("PATH", f"{made.tools}:{os.environ['PATH']}")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    return made
-
-
 @pytest.fixture(params=["local", "ssh"])
 def wanting(
     request: pytest.FixtureRequest, hardware: HardwareProfile, board: Board, tmp_path: Path
