@@ -36,13 +36,19 @@ def perform(job: Json, sets: Json) -> list[Json]:
             if not rails.available():
                 results.append({"power": None})
                 continue
-            model = agent.open_model(spec)
-            if model.timed:
-                raise agent.AgentError("its runtime is another program that loads the model anew each time")
+            model = opened(agent, spec)
             feeds = [model.feed(row) for row in agent.sample_rows(model, job, sets)]
             warm = agent.warm_up(model, feeds, job["warm_up"])
             results.append({**warm, "power": window(agent, model, feeds, job)})
     return results
+
+
+def opened(agent: Any, spec: Json) -> Any:
+    """A model that runs in this process, as often and as long as we want. Raises AgentError for another program's."""
+    model = agent.open_model(spec)
+    if model.timed:
+        raise agent.AgentError("its runtime is another program, which loads the model anew for each timing")
+    return model
 
 
 def window(agent: Any, model: Any, feeds: list[Any], job: Json) -> Json:

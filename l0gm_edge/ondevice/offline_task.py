@@ -31,9 +31,7 @@ def perform(job: Json, sets: Json) -> list[Json]:
     agent, results = beside("agent"), []
     for spec in job["models"]:
         with agent.speaking_of(spec):
-            model = agent.open_model(spec)
-            if model.timed:
-                raise agent.AgentError("its runtime is another program, which takes no queue of samples")
+            model = beside("energy_task").opened(agent, spec)
             feeds = [model.feed(batch) for batch in batches(agent.sample_rows(model, job, sets), job["batch"])]
             warm = agent.warm_up(model, feeds, job["warm_up"])
             results.append({**warm, "offline": offline(model, feeds, job)})

@@ -24,7 +24,7 @@ def perform(job: Json, sets: Json) -> list[Json]:
     agent, results = beside("agent"), []
     for spec in job["models"]:
         with agent.speaking_of(spec):
-            model = agent.open_model(spec)
+            model = beside("energy_task").opened(agent, spec)
             feeds = [model.feed(row) for row in agent.sample_rows(model, job, sets)]
             warm = agent.warm_up(model, feeds, job["warm_up"])
             results.append({**warm, "windows": stream(agent, model, feeds, job)})

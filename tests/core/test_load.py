@@ -222,8 +222,8 @@ def test_a_valid_profile_loads_with_unknown_facts(tmp_path: Path) -> None:
         ("conditions: set", "conditions: set needs something to set: power_mode, governor, clocks or fan"),
         ("affinity: [1]\nthreads: 2", "2 threads do not fit on the 1 cores of affinity"),
         ("affinity: [1, 1]", "each core may stand once in affinity; found 1, 1"),
-        ("fan: 256", "fan: found 256"),
-        ("clocks: high", "clocks: found 'high'"),
+        ("fan: 256", "fan: Input should be less than or equal to 255 (found 256)"),
+        ("clocks: high", "clocks: Input should be 'max' (found 'high')"),
     ],
 )
 def test_a_wrong_profile_is_refused(tmp_path: Path, added: str, expected: str) -> None:
