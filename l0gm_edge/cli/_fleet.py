@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., object])
 DEFAULT = Path("runs")
-Given = Mapping[str, int | bool | None]
+Given = Mapping[str, str | int | bool | None]
 """Options of a command by their names, as every device's own command gets them."""
 
 

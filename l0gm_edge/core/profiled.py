@@ -1,11 +1,12 @@
-"""What timing one model file found: latency, load times, memory, operators, and the device meanwhile."""
+"""What profiling one model file found: latency, load times, memory, operators, and the device meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from l0gm_edge.core.energy import Energy
 from l0gm_edge.core.engine import EngineRun
-from l0gm_edge.core.measurement import Block, Conditions, LayerTime, Nanoseconds, ProviderShare
+from l0gm_edge.core.measurement import Block, Conditions, HeldBack, LayerTime, Nanoseconds, ProviderShare
 from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
 
@@ -29,16 +30,21 @@ class OperatorTimes(Value):
 
 
 class Percentile(Value):
-    """One percentile with its 95 % interval; null where the runs are fewer than `runs_needed`."""
+    """One percentile with its 95 % interval; `bound_ns`: it is no more, with 99 % confidence (MLPerf's early stopping).
+
+    Null where the runs are fewer than `runs_needed`, and `why` says so.
+    """
 
     q: int
     runs_needed: int
     value_ns: float | None = None
     interval_ns: tuple[float, float] | None = None
+    bound_ns: float | None = None
+    why: str | None = None
 
 
-class ModelProfile(Value):
-    """What timing one model file found."""
+class Profiled(Value):
+    """What every profile of one model file tells; `warnings` hold all of `disturbed`, which make it worth nothing."""
 
     model: str
     sha256: str
@@ -47,15 +53,24 @@ class ModelProfile(Value):
     runtime: str
     runtime_version: str
     threads: int
+    before: State
+    after: State
+    warnings: tuple[str, ...]
+    disturbed: tuple[str, ...] = ()
+    energy: Energy = Energy(unavailable="not measured")
+
+
+class ModelProfile(Profiled):
+    """What timing one model file found; of `runs` inferences, `blocks` hold all, or an even part."""
+
     percentiles: tuple[Percentile, ...]
+    runs: int
     warmup_runs: tuple[int, ...]
     load_ns: tuple[Nanoseconds, ...]
     peak_memory_bytes: int | None
     operators: OperatorTimes | None
     engine: EngineRun | None = None
-    before: State
-    after: State
-    warnings: tuple[str, ...]
+    held_back: tuple[HeldBack, ...] = ()
     blocks: tuple[Block, ...]
 
 
