@@ -11,8 +11,7 @@ import click
 from l0gm_edge.cli._output import listener, print_json
 
 if TYPE_CHECKING:
-    from l0gm_edge.core.fleet import Fleet
-    from l0gm_edge.pipeline.fleet_members import Device
+    from l0gm_edge.core.fleet import Device, Fleet
 
 F = TypeVar("F", bound=Callable[..., object])
 DEFAULT = Path("runs")
@@ -43,7 +42,7 @@ def members(named: Sequence[str]) -> list[Device]:
     """The devices of `--hardware`. Raises RecipeError for what is no profile, or a name that stands twice."""
     from l0gm_edge.core import load
     from l0gm_edge.core.errors import RecipeError
-    from l0gm_edge.pipeline.fleet_members import Device
+    from l0gm_edge.core.fleet import Device
 
     found: dict[str, Device] = {}
     for text in (one for given in named for one in _files(given)):

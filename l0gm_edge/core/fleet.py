@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
 
 from l0gm_edge.core.comparison import Comparison
+from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.profiled import ModelProfile
 from l0gm_edge.core.report import Report
 from l0gm_edge.core.told import Told
@@ -16,6 +18,14 @@ from l0gm_edge.core.verdict import Verdict
 SEVERITY = (0, 3, 4, 2, 1)
 """Exit statuses from the best to the worst. A model that fails on one device fails, whatever the others would say."""
 INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Device:
+    """A profile, and how it was named."""
+
+    named: str
+    hardware: HardwareProfile
 
 
 class Member(Value):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -16,7 +15,7 @@ from l0gm_edge.check.outcome import EXIT_STATUS
 from l0gm_edge.core import environment, store
 from l0gm_edge.core.comparison import Comparison
 from l0gm_edge.core.errors import DeviceFailed, RefusedInput
-from l0gm_edge.core.fleet import Fleet, Member, worst_status
+from l0gm_edge.core.fleet import Device, Fleet, Member, worst_status
 from l0gm_edge.core.hardware import Budgets, HardwareProfile
 from l0gm_edge.core.profiled import ModelProfile
 from l0gm_edge.core.progress import Progress
@@ -30,14 +29,6 @@ from l0gm_edge.pipeline.road import source_sha256
 SHARED = ("learn", "prune", "recover", "quantize")
 """Stages that may come out the same for several devices, and take the longest."""
 SOURCES = ("core", "pipeline", "devices", "measure", "ondevice")
-
-
-@dataclass(frozen=True)
-class Device:
-    """A profile, and how it was named."""
-
-    named: str
-    hardware: HardwareProfile
 
 
 def profile(model: str, members: Sequence[Device], options: Sequence[str], folder: Path, progress: Progress) -> Fleet:

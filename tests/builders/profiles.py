@@ -53,6 +53,7 @@ def profile(**changes: Any) -> ModelProfile:
         "runtime_version": "ai_edge_litert 2.1.0",
         "threads": 4,
         "percentiles": tuple(_percentile(q, runs) for q in (50, 90, 99)),
+        "runs": sum(len(block.latencies_ns) for block in runs),
         "warmup_runs": (20, 40, 20),
         "load_ns": (3_210_000, 1_000_000, 1_100_000),
         "peak_memory_bytes": 54_000_000,
