@@ -27,6 +27,7 @@ LOSSES = 20
 """How often a connection may be lost over one piece of work."""
 CHUNK_BYTES = 1 << 18
 LONGEST_TEXT = 1 << 20
+LONGEST_LINE = 2000
 
 
 class TransportLost(DeviceFailed):
@@ -46,12 +47,41 @@ class Said(NamedTuple):
         return lines[-1].strip() if lines else f"status {self.status}"
 
 
-class _Silence(Exception):
+class Silence(Exception):
     """A script ended without an exit status, as it does when the connection goes."""
 
 
+LOST = (Silence, ConnectionError, asyncssh.DisconnectError, asyncssh.ChannelOpenError)
+"""What is raised when the connection goes."""
+
+
+class Attendant:
+    """A script on the device that goes on as long as its connection."""
+
+    def __init__(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
+        self._process = process
+
+    async def line(self, timeout_s: float) -> str:
+        """Its next line; "" when it says none within so many seconds. Raises Silence when the connection is gone, and
+        DeviceFailed when it ended by itself."""
+        try:
+            said = await asyncio.wait_for(self._process.stdout.readline(), timeout_s)
+        except TimeoutError:
+            return ""
+        if said:
+            return plain(said.decode(errors="replace")).strip()
+        await self._process.wait_closed()
+        if self._process.returncode is None:
+            raise Silence
+        told = plain((await self._process.stderr.read(LONGEST_LINE)).decode(errors="replace")).strip()
+        raise DeviceFailed(f"the device cannot be reserved: {told or f'status {self._process.returncode}'}")
+
+
 class Link:
-    """A way to one device, `reached` once it answered. What is done over it may be done twice, and must bear that."""
+    """A way to one device, `reached` once it answered; `returning` is done whenever a lost connection is made again.
+
+    What is done over it may be done twice, and must bear that.
+    """
 
     def __init__(self, transport: Transport) -> None:
         if transport.address is None:
@@ -61,6 +91,7 @@ class Link:
                 todo="l0gm-edge hardware probe --ssh USER@HOST --write my-board.yaml makes a profile that has one",
             )
         self.reached = False
+        self.returning: Callable[[], Awaitable[object]] | None = None
         self._transport, self._address = transport, transport.address
         self._connections: list[asyncssh.SSHClientConnection] = []
 
@@ -80,7 +111,7 @@ class Link:
             await self._connected(self._transport.reconnect_s if patience_s is None else patience_s)
             try:
                 return await work()
-            except (_Silence, ConnectionError, asyncssh.DisconnectError, asyncssh.ChannelOpenError):
+            except LOST:
                 await self.close()
         raise TransportLost(f"the connection was lost {LOSSES} times", where=self.where)
 
@@ -113,8 +144,13 @@ class Link:
         except TimeoutError as error:
             raise TransportLost("the device does not answer", where=self.where) from error
         if process.returncode is None:
-            raise _Silence
+            raise Silence
         return Said(process.returncode, stdout.getvalue(), stderr.getvalue())
+
+    async def attend(self, script: str, *arguments: str) -> Attendant:
+        """Start a script, inside of `persistently`, that goes on until the connection ends."""
+        line = scripts.command(script, *arguments)
+        return Attendant(await self._connections[-1].create_process(line, encoding=None))
 
     async def close(self) -> None:
         """Close the connection, if there is one."""
@@ -139,8 +175,11 @@ class Link:
         while not self._connections:
             try:
                 self._connections = await self._connect()
+                if self.reached and self.returning is not None:
+                    await self.returning()
                 self.reached = True
-            except (OSError, asyncssh.Error) as error:
+            except (OSError, asyncssh.Error, Silence) as error:
+                await self.close()
                 told = plain(str(error)) or type(error).__name__
                 if not self.reached:
                     raise DeviceFailed(f"the device cannot be reached: {told}", where=self.where) from error
