@@ -54,7 +54,7 @@ def main() -> int:
     torch.manual_seed(0)
     known = networks()
     rows = [size_row(name, *one) for name, one in known.items()]
-    with tempfile.TemporaryDirectory() as folder, devices.plugin(HARDWARE.transport.kind).connect(HARDWARE) as device:
+    with tempfile.TemporaryDirectory() as folder, devices.opened(HARDWARE) as device:
         job.put_programs(device)
         times = {one.name: medians(device, one.name, known, Path(folder)) for one in HARDWARE.runtimes}
     for row in rows:

@@ -103,8 +103,7 @@ def main() -> int:
     """Write both results; 0 when every bar holds, else 1."""
     torch.manual_seed(0)
     logging.disable(logging.WARNING)  # ONNX Runtime's tool recommends a simplification that the files went through
-    transport = devices.plugin(HARDWARE.transport.kind)
-    with tempfile.TemporaryDirectory() as folder, transport.connect(HARDWARE) as device:
+    with tempfile.TemporaryDirectory() as folder, devices.opened(HARDWARE) as device:
         job.put_programs(device)
         rows = [row for name in MODELS for row in network_rows(device, name, Path(folder))]
         layers = layer_rows(device, Path(folder))

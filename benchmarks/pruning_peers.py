@@ -117,7 +117,7 @@ def time_cuts(task: Task, seed: int, arms: list[str], cache: Path) -> None:
             next(ARMS[arm](trainer, budget))
             models[arm] = trainer.model
     known = {name: (model.eval(), one) for name, model in models.items()}
-    with tempfile.TemporaryDirectory() as folder, devices.plugin(HARDWARE.transport.kind).connect(HARDWARE) as device:
+    with tempfile.TemporaryDirectory() as folder, devices.opened(HARDWARE) as device:
         job.put_programs(device)
         found = medians(device, RUNTIME, known, Path(folder))
     for arm in arms:

@@ -158,7 +158,7 @@ def made_by(peer: Peer, plain: Path, calibration: Path, scratch: Path) -> File:
 def file_rows(files: Sequence[File], runtime: str, test: Split, setting: Setting, scratch: Path) -> Iterator[Row]:
     """Accuracy and time of each file, all timed interleaved."""
     hardware = setting.hardware
-    with devices.plugin(hardware.transport.kind).connect(hardware) as device:
+    with devices.opened(hardware) as device:
         job.put_programs(device)
         inputs = tasks.put_sets(device, {"test": dict(test.inputs)})
         placed = {

@@ -44,6 +44,7 @@ from l0gm_edge.core.evidence import Labelled, Logits, Measured, side_by_side
 from l0gm_edge.core.hardware import Budgets, HardwareProfile, Runtime
 from l0gm_edge.core.latency import block_percentile
 from l0gm_edge.core.measurement import Measurement
+from l0gm_edge.core.profiled import shares
 from l0gm_edge.core.progress import Progress
 from l0gm_edge.core.recipe import Checks, Measure, Quantize
 from l0gm_edge.core.store import read_value, write_text, write_value
@@ -52,7 +53,6 @@ from l0gm_edge.core.verdict import Choice
 from l0gm_edge.learn.batches import tensors
 from l0gm_edge.learn.evaluate import logits
 from l0gm_edge.measure import bench
-from l0gm_edge.measure.layers import shares
 from l0gm_edge.pipeline import mixing
 from l0gm_edge.pipeline.shipping import SOUND
 from l0gm_edge.quantize.calibration_set import calibration_set
@@ -203,7 +203,7 @@ def measured(
     hardware, outputs = setting.hardware, folder / "outputs"
     inputs = {name: dict(split.inputs) for name, split in splits.items()}
     pairs = [(one, folder / one.path) for one in made.artifacts]
-    with devices.plugin(hardware.transport.kind).connect(hardware) as device:
+    with devices.opened(hardware) as device:
         found = bench.measure(device, hardware, pairs, inputs, setting.measure, outputs, progress)
     return Labelled(
         hardware=hardware,

@@ -122,7 +122,7 @@ def figures(network: str, share: float, found: Tables) -> Row:
 def timed(subject: Subject, small: nn.Module, hardware: HardwareProfile, share: float, rows: dict[str, object]) -> Row:
     """The file of the cut model in a session of its own, beside the dense one and the floor."""
     (runtime,) = hardware.runtimes
-    with tempfile.TemporaryDirectory() as scratch, devices.plugin(hardware.transport.kind).connect(hardware) as device:
+    with tempfile.TemporaryDirectory() as scratch, devices.opened(hardware) as device:
         programs = {name: Path(scratch) / f"{name}.pt2" for name in ("dense", "small", "floor")}
         export.save_program(subject.model, subject.example, programs["dense"])
         export.save_program(small, subject.example, programs["small"])

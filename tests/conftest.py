@@ -56,6 +56,12 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(scope="session", autouse=True)
+def a_machine_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests that measure in several processes at once do not wait for each other, nor for a person who measures."""
+    os.environ["L0GM_EDGE_LOCK"] = str(tmp_path_factory.mktemp("lock") / "lock")
+
+
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     """The same random numbers in every run of a test, for those that use torch."""

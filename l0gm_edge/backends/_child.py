@@ -30,7 +30,7 @@ def run(module: str, *arguments: str | Path, purpose: str) -> None:
         errors="replace",
         check=False,
         stdin=subprocess.DEVNULL,
-        env=os.environ | _QUIET | {"PYTHONPATH": _search_path()},
+        env=os.environ | _QUIET | {"PYTHONPATH": processes.search_path()},
         preexec_fn=processes.ending_with_this_one(),
     )
     if done.returncode != 0 and os.strerror(errno.ENOSPC) in done.stderr:
@@ -41,13 +41,6 @@ def run(module: str, *arguments: str | Path, purpose: str) -> None:
             where=str(arguments[0]),
             todo="rewrite the operation that is named, or drop this runtime or scheme from the hardware profile",
         )
-
-
-def _search_path() -> str:
-    """This package first, so that a child finds it from a source tree too, then whatever the parent was given."""
-    here = str(Path(__file__).parents[2])
-    given = os.environ.get("PYTHONPATH")
-    return f"{here}{os.pathsep}{given}" if given else here
 
 
 def _last_words(text: str) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
+from l0gm_edge.core.comparison import OperatorChange
 from l0gm_edge.core.measurement import LayerTime
 
 NAMED = 3
@@ -30,22 +31,35 @@ def slow_operators(candidate: Profiled, twin: Profiled, named: str) -> str:
     Operators are told by name where both models have most of them, else by kind. Profiling slows a run, so growth is
     told as a share of the twin's profiled operators, and small shares are left out. `named` is what the twin is called.
     """
+    growth = operator_changes(candidate, twin)
+    added = ", ".join(
+        f"{one.operator} (+{one.growth:.0%} of {named}'s operator time{'' if one.before else f', not in {named}'})"
+        for one in growth[:NAMED]
+        if one.growth >= LEAST_SHARE
+    )
+    fallen = ", ".join(op for op in candidate.fallback_ops if op not in twin.fallback_ops)
+    untold = "" if candidate.layers else "no per-operator times to say where"
+    clauses = [
+        f"it loses its time in {added}" if added else untold,
+        f"fell out of the fast path: {fallen}" if fallen else "",
+    ]
+    return "; ".join(clause for clause in clauses if clause) or "no single operator takes longer"
+
+
+def operator_changes(candidate: Profiled, twin: Profiled) -> tuple[OperatorChange, ...]:
+    """What each operator of either takes, in shares of the twin's profiled time; what grew most comes first.
+
+    Operators are told by name where both models have most of them, else by kind.
+    """
     ours, theirs = (_total(one, lambda layer: f"{layer.op} {layer.name}") for one in (candidate, twin))
     if len(ours.keys() & theirs.keys()) <= max(len(ours), len(theirs)) / 2:
         ours, theirs = (_total(one, lambda layer: layer.op) for one in (candidate, twin))
     whole = theirs.total() or 1
-    growth = sorted(((ns - theirs[op]) / whole, op) for op, ns in ours.items())[::-1][:NAMED]
-    added = ", ".join(
-        f"{op} (+{share:.0%} of {named}'s operator time{'' if theirs[op] else f', not in {named}'})"
-        for share, op in growth
-        if share >= LEAST_SHARE
-    )
-    fallen = ", ".join(op for op in candidate.fallback_ops if op not in twin.fallback_ops)
-    clauses = [
-        f"it loses its time in {added}" if added else "no per-operator times to say where" if not ours else "",
-        f"fell out of the fast path: {fallen}" if fallen else "",
+    found = [
+        OperatorChange(operator=op, before=theirs[op] / whole, after=ours[op] / whole)
+        for op in dict.fromkeys((*theirs, *ours))
     ]
-    return "; ".join(clause for clause in clauses if clause) or "no single operator takes longer"
+    return tuple(sorted(found, key=lambda one: (one.growth, one.operator), reverse=True))
 
 
 def _total(model: Profiled, key: Callable[[LayerTime], str]) -> Counter[str]:

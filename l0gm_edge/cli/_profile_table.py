@@ -1,4 +1,4 @@
-"""A model's profile as tables for a person."""
+"""Profiles as tables for a person: one model alone here, other kinds in the files beside this."""
 
 from __future__ import annotations
 
@@ -8,35 +8,58 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from l0gm_edge.cli import _throughput_tables
+from l0gm_edge.cli._profile_words import conditions, energy, size, time
+from l0gm_edge.cli._sustained_table import show_sustained
 from l0gm_edge.core.engine import EngineRun
-from l0gm_edge.measure.layers import OperatorTimes, shares
-from l0gm_edge.measure.single import ModelProfile, Percentile
+from l0gm_edge.core.profiled import ModelProfile, OperatorTimes, Percentile, Profiled, shares
+from l0gm_edge.measure.offline import OfflineProfile
+from l0gm_edge.measure.sustained import SustainedProfile
+from l0gm_edge.measure.threads import ThreadProfile
 
 SHOWN_OPERATORS = 15
 BAR_WIDTH = 20
 
 
-def show(found: ModelProfile, console: Console | None = None) -> None:
-    """Print the profile on standard output."""
+def show(found: Profiled, console: Console | None = None) -> None:
+    """Print a profile on standard output."""
     console = console or Console(highlight=False)
     threads = "1 thread" if found.threads == 1 else f"{found.threads} threads"
+    if isinstance(found, ThreadProfile):
+        threads = f"{', '.join(str(row.threads) for row in found.rows)} threads"
     console.print(
-        f"[bold]{escape(found.model)}[/]  {_bytes(found.size_bytes)} · {found.runtime_version} · {threads}"
+        f"[bold]{escape(found.model)}[/]  {size(found.size_bytes)} · {found.runtime_version} · {threads}"
         f" · {escape(found.hardware)} ({escape(found.before.machine.get('processor', 'unknown processor'))})"
     )
+    match found:
+        case ModelProfile():
+            _show_single(found, console)
+        case SustainedProfile():
+            show_sustained(found, console)
+        case OfflineProfile():
+            _throughput_tables.show_offline(found, console)
+        case ThreadProfile():
+            _throughput_tables.show_threads(found, console)
+    console.print(conditions(found.before.conditions, found.after.conditions))
+    for warning in found.warnings:
+        if warning in found.disturbed and not isinstance(found, SustainedProfile):
+            console.print(f"[red]does not count:[/] {escape(warning)}")
+        else:
+            console.print(f"[yellow]careful:[/] {escape(warning)}")
+
+
+def _show_single(found: ModelProfile, console: Console) -> None:
     console.print(_figures(found))
     if found.engine:
         _show_engine(found.engine, console)
     if found.operators:
         _show_operators(found.operators, console)
-    for warning in found.warnings:
-        console.print(f"[yellow]careful:[/] {escape(warning)}")
 
 
 def _show_engine(engine: EngineRun, console: Console) -> None:
     origin = "brought" if engine.key is None else f"for compute capability {engine.key.compute_capability}"
     built = "" if engine.build_seconds is None else f", built in {engine.build_seconds:.1f} s"
-    console.print(f"engine      {_bytes(engine.size_bytes)}, {origin}{built}")
+    console.print(f"engine      {size(engine.size_bytes)}, {origin}{built}")
     console.print(f"timed by    {escape(engine.timing)}")
 
 
@@ -45,27 +68,28 @@ def _figures(found: ModelProfile) -> Table:
     table.add_column("")
     table.add_column("", justify="right", style="bold")
     table.add_column("95 % interval", style="dim")
-    runs = sum(len(block.latencies_ns) for block in found.blocks)
+    table.add_column("99 % bound", style="dim")
     for one in found.percentiles:
-        table.add_row(f"p{one.q}", *_percentile(one, runs))
+        table.add_row(f"p{one.q}", *_percentile(one))
     first, *again = found.load_ns
-    table.add_row("load", _time(first), f"first in its process; then {_time(mean(again))}" if again else "")
+    table.add_row("load", time(first), f"first in its process; then {time(mean(again))}" if again else "")
     peak = found.peak_memory_bytes
     table.add_row(
-        "peak memory", "not told" if peak is None else _bytes(peak), "of the process, Python and runtime included"
+        "peak memory", "not told" if peak is None else size(peak), "of the process, Python and runtime included"
     )
+    table.add_row("energy", *energy(found.energy))
     processes = len(found.warmup_runs)
     table.add_row(
-        "runs", str(runs), f"in {processes} processes, after {mean(found.warmup_runs):.0f} to warm up in each"
+        "runs", f"{found.runs:,}", f"in {processes} processes, after {mean(found.warmup_runs):.0f} to warm up in each"
     )
     return table
 
 
-def _percentile(one: Percentile, runs: int) -> tuple[str, str]:
+def _percentile(one: Percentile) -> tuple[str, str, str]:
     if one.value_ns is None or one.interval_ns is None:
-        return "-", f"needs {one.runs_needed} runs, {runs} were taken"
+        return "-", one.why or f"needs {one.runs_needed} runs", ""
     low, high = one.interval_ns
-    return _time(one.value_ns), f"{_time(low)} to {_time(high)}"
+    return time(one.value_ns), f"{time(low)} to {time(high)}", "" if one.bound_ns is None else f"≤ {time(one.bound_ns)}"
 
 
 def _show_operators(operators: OperatorTimes, console: Console) -> None:
@@ -83,7 +107,7 @@ def _show_operators(operators: OperatorTimes, console: Console) -> None:
     for share, layer in ranked[:SHOWN_OPERATORS]:
         op = f"{layer.op} *" if layer.op in operators.fallback_ops else layer.op
         bar = "█" * round(share * BAR_WIDTH)
-        table.add_row(escape(op), escape(layer.name), _time(layer.mean_ns), f"{share:.1%}", f"[cyan]{bar}[/]")
+        table.add_row(escape(op), escape(layer.name), time(layer.mean_ns), f"{share:.1%}", f"[cyan]{bar}[/]")
     console.print(table)
     rest = ranked[SHOWN_OPERATORS:]
     if rest:
@@ -98,13 +122,3 @@ def _show_operators(operators: OperatorTimes, console: Console) -> None:
         console.print(f"run by: {escape('; '.join(told))}")
     if operators.fallback_ops:
         console.print(f"* outside the fast path: {escape(', '.join(operators.fallback_ops))}")
-
-
-def _time(ns: float) -> str:
-    if ns < 1e6:
-        return f"{ns / 1e3:.3g} µs"
-    return f"{ns / 1e6:.3g} ms" if ns < 1e9 else f"{ns / 1e9:.3g} s"
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 1e3:.3g} kB" if count < 1e6 else f"{count / 1e6:.3g} MB"

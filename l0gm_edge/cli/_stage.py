@@ -9,6 +9,7 @@ import click
 
 from l0gm_edge.cli._output import json_option, listener, print_json
 from l0gm_edge.cli._own_code import pythonpath_option
+from l0gm_edge.cli._waiting import wait_option
 
 Tell = Callable[[Path, bool], int]
 DATA_DIR = click.Path(path_type=Path, file_okay=False)
@@ -25,6 +26,7 @@ def stage_command(stage: str, summary: str, tell: Tell | None = None) -> click.C
     @click.argument("folder", metavar="RUN_DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
     @click.option("--data-dir", type=DATA_DIR, help="Folder of the prepared data sets.")
     @pythonpath_option
+    @wait_option
     @json_option
     def command(folder: Path, data_dir: Path | None, pythonpath: tuple[Path, ...], as_json: bool) -> int:
         _make(folder, stage, data_dir, pythonpath, as_json=as_json)

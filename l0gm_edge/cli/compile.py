@@ -10,6 +10,7 @@ import click
 from l0gm_edge.cli._output import json_option, listener, print_json
 from l0gm_edge.cli._own_code import pythonpath_option
 from l0gm_edge.cli._stage import stage_command
+from l0gm_edge.cli._waiting import wait_option
 
 _stage = stage_command("compile", "Export the models for the runtimes of the profile.")
 FORM = re.compile(r"([^=]+)=(\d+(?:x\d+)*)(?::(float32|int64))?")
@@ -24,6 +25,7 @@ FORM = re.compile(r"([^=]+)=(\d+(?:x\d+)*)(?::(float32|int64))?")
 @click.option("--runtime", "runtimes", multiple=True, metavar="NAME", help="Only this runtime; may repeat.")
 @click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Of a run: its data sets.")
 @pythonpath_option
+@wait_option
 @json_option
 @click.pass_context
 def command(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from l0gm_edge.cli._output import json_option, listener, print_json, print_yaml
-from l0gm_edge.cli._recipe_options import recipe_options
+from l0gm_edge.cli._recipe_options import hardware_option, recipe_options
+from l0gm_edge.cli._waiting import wait_option
 
 if TYPE_CHECKING:
     from l0gm_edge.pipeline.tabulating import Summary
@@ -90,7 +91,9 @@ def probe(
 
 @command.command("tabulate")
 @recipe_options
+@hardware_option
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the tables to this file.")
+@wait_option
 @json_option
 def tabulate(
     recipe: str,

@@ -3,52 +3,116 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from l0gm_edge.cli._fleet import fleet_options, members, profile_all
 from l0gm_edge.cli._output import json_option, listener, print_json
+from l0gm_edge.cli._waiting import wait_option
+
+if TYPE_CHECKING:
+    from l0gm_edge.core.profiled import Profiled
+
+REPORT = click.Path(path_type=Path, dir_okay=False)
+
+DISTURBED = 3
+DURATION = "DURATION"
 
 
 @click.command("profile", short_help="Time any .onnx, .ort, .tflite or .engine file on a device.")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--hardware", "profile", required=True, help="Hardware profile: a shipped name or a path.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads of one inference (default: the profile's).")
+@fleet_options
+@click.option("--threads", metavar="N[,N...]", help="Threads of one inference; several are timed side by side.")
 @click.option("--processes", type=click.IntRange(min=1), default=3, show_default=True, help="Fresh processes.")
 @click.option(
     "--runs", type=click.IntRange(min=1), default=250, show_default=True, help="Timed runs in each, rounded up to tens."
 )
+@click.option("--min-duration", metavar=DURATION, help="Instead of --runs: at least so long, in all (60s, 10m).")
+@click.option("--min-queries", type=click.IntRange(min=1), help="Instead of --runs: at least so many, in all.")
+@click.option(
+    "--scenario",
+    type=click.Choice(["single-stream", "offline"]),
+    default="single-stream",
+    show_default=True,
+    help="The next sample when the last is done, or all at once.",
+)
+@click.option("--batch", type=click.IntRange(min=1), default=1, help="Samples of one inference, for offline.")
+@click.option("--sustained", metavar=DURATION, help="Without a pause for so long: latency, heat and clock over time.")
 @click.option("--layers", is_flag=True, help="Also time every operator.")
+@click.option("--report", metavar="FILE", type=REPORT, help="Also write a page of it; times every operator too.")
+@wait_option
 @json_option
 def command(
-    model: Path, profile: str, threads: int | None, processes: int, runs: int, layers: bool, as_json: bool
-) -> None:
+    model: Path,
+    profiles: tuple[str, ...],
+    out: Path | None,
+    threads: str | None,
+    processes: int,
+    runs: int,
+    min_duration: str | None,
+    min_queries: int | None,
+    scenario: str,
+    batch: int,
+    sustained: str | None,
+    layers: bool,
+    report: Path | None,
+    as_json: bool,
+) -> int:
     """Time MODEL with random inputs of its declared shapes (free axes as 1), in fresh processes without torch.
 
-    A .trt.onnx file's engine is built on the device first, unless it is kept there.
+    A .trt.onnx file's engine is built on the device first, unless it is kept there. Ends with 3 where the device was
+    throttled, or otherwise not as its profile says; not so with --sustained. On several devices, or of the folder of a
+    bundle or run, each model is held against each device's budgets; what is known in --out is not measured again.
     """
     from l0gm_edge import devices
-    from l0gm_edge.core import load
-    from l0gm_edge.core.recipe import Measure
-    from l0gm_edge.measure.single import profile_model, runtime_of
+    from l0gm_edge.core import duration
+    from l0gm_edge.measure import profiling
     from l0gm_edge.pipeline import installed
 
-    hardware = load.hardware(profile)
-    runtime_of(model, hardware)  # refused before anything is started
+    devices_asked = members(profiles)
+    wanted = profiling.Wanted(
+        threads=profiling.numbers(threads) if threads else (),
+        processes=processes,
+        runs=runs,
+        layers=layers or report is not None,
+        scenario=profiling.Scenario(scenario),
+        min_seconds=duration.seconds(min_duration) if min_duration else None,
+        min_queries=min_queries,
+        batch=batch,
+        sustained_s=duration.seconds(sustained) if sustained else None,
+    )
+    if len(devices_asked) > 1 or model.is_dir():
+        profiling.require_single(wanted)
+        given = {
+            "threads": threads,
+            "processes": processes,
+            "runs": runs,
+            "min-duration": min_duration,
+            "min-queries": min_queries,
+            "layers": wanted.layers,
+        }
+        return profile_all(model, devices_asked, given, out, report, as_json=as_json)
+    hardware = devices_asked[0].hardware
+    profiling.require_sound(wanted, model, hardware)  # before anything is started
     installed.require_providers(hardware)
-    settings = Measure(processes=processes, blocks=-(-runs // 10), runs_per_block=min(runs, 10))
-    with devices.plugin(hardware.transport.kind).connect(hardware) as device, listener(as_json=as_json) as progress:
-        found = profile_model(
-            device,
-            hardware,
-            model,
-            threads=threads,
-            with_layers=layers,
-            settings=settings,
-            progress=progress,
-        )
+    with devices.opened(hardware) as device, listener(as_json=as_json) as progress:
+        found = profiling.profile(device, hardware, model, wanted, progress)
+    if report is not None:
+        _write_page(found, report)
     if as_json:
         print_json(found)
     else:
         from l0gm_edge.cli._profile_table import show
 
         show(found)
+    return DISTURBED if found.disturbed and not sustained else 0
+
+
+def _write_page(found: Profiled, path: Path) -> None:
+    from l0gm_edge.core import store
+    from l0gm_edge.core.profiled import ModelProfile
+    from l0gm_edge.report import profile_page
+
+    assert isinstance(found, ModelProfile)  # no other kind goes with --report
+    store.write_text(path, profile_page.render(found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from l0gm_edge.core.measurement import Block, Conditions, Nanoseconds
 from l0gm_edge.core.value import Value
@@ -54,13 +54,30 @@ class Session(Value):
     disturbed: tuple[str, ...] = ()
 
 
+class OperatorChange(Value):
+    """What an operator takes in either model, in shares of the baseline's profiled time; 0 where it is not there."""
+
+    operator: str
+    before: NonNegativeFloat
+    after: NonNegativeFloat
+
+    @property
+    def growth(self) -> float:
+        """How much more it takes, in the same shares."""
+        return self.after - self.before
+
+
 class Pair(Value):
-    """Baseline and candidate on one runtime, every session they were timed in, and the verdicts."""
+    """Baseline and candidate on one runtime, every session they were timed in, and the verdicts.
+
+    `operators` are there when they were profiled: when latency failed, or somebody asked.
+    """
 
     baseline: Contender
     candidate: Contender
     sessions: Annotated[tuple[Session, ...], Field(min_length=1)]
     verdicts: tuple[Verdict, ...]
+    operators: tuple[OperatorChange, ...] = ()
 
     @property
     def status(self) -> Status:

@@ -30,10 +30,7 @@ def copies_ratio(
     averaged over the copies, as logarithms; a process counts by the median over its rounds, and the figure is the mean
     over processes. The interval resamples processes, then rounds within them (hierarchical bootstrap).
     """
-    ours, theirs = _by_round(candidate), _by_round(baseline)
-    processes: dict[int, list[float]] = {}
-    for process, round_ in sorted(ours.keys() & theirs.keys()):
-        processes.setdefault(process, []).append(ours[process, round_] - theirs[process, round_])
+    processes = process_logs(candidate, baseline)
     if len(processes) < LEAST_PROCESSES:
         return None
     logs = [np.asarray(rounds) for rounds in processes.values()]
@@ -41,6 +38,17 @@ def copies_ratio(
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(_resampled(logs, seed), [tail, 1 - tail])
     return Estimate(*(float(np.exp(one)) for one in (value, min(low, value), max(high, value))))
+
+
+def process_logs(
+    candidate: Sequence[Sequence[Block]], baseline: Sequence[Sequence[Block]]
+) -> dict[int, tuple[float, ...]]:
+    """By process, the logarithm of the ratio of each of its rounds."""
+    ours, theirs = _by_round(candidate), _by_round(baseline)
+    processes: dict[int, list[float]] = {}
+    for process, round_ in sorted(ours.keys() & theirs.keys()):
+        processes.setdefault(process, []).append(ours[process, round_] - theirs[process, round_])
+    return {process: tuple(rounds) for process, rounds in processes.items()}
 
 
 def _by_round(copies: Sequence[Sequence[Block]]) -> dict[tuple[int, int], float]:

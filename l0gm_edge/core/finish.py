@@ -53,7 +53,7 @@ class Form(Value):
             told.append(f"loads in {self.load_ms:.3g} ms, {self.load_ratio:.2f}x")
         if self.p50_ratio:
             told.append(f"p50 {self.p50_ratio:.2f}x")
-        return "; ".join([*told, f"outputs within {self.difference:.1g}"])
+        return "; ".join([*told, f"outputs within {self.difference:.1g}" if self.difference else "the same outputs"])
 
 
 class Raced(Value):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated, Generic, Self, TypeVar
+from typing import Annotated, Generic, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from l0gm_edge.core.engine import IMPLICIT, TENSORRT, EngineSettings
 from l0gm_edge.core.opening import Opening
@@ -166,6 +166,13 @@ class ChannelMultiple(Value):
     linear: PositiveInt = 1
 
 
+class Preparing(StrEnum):
+    """Whether a device is only held against the settings that its profile names, or also given them."""
+
+    ASSERT = "assert"
+    SET = "set"
+
+
 class HardwareProfile(Value):
     """A device: identity, runtimes, geometry, conditions, transport, budgets, and what counts as a regression."""
 
@@ -188,6 +195,11 @@ class HardwareProfile(Value):
     threads: PositiveInt = 1
     power_mode: str | None = None
     governor: str | None = None
+    clocks: Literal["max"] | None = None
+    fan: Annotated[int, Field(ge=0, le=255)] | None = None
+    affinity: Annotated[tuple[NonNegativeInt, ...], Field(max_length=1024)] = ()
+    conditions: Preparing = Preparing.ASSERT
+    energy_rails: tuple[str, ...] = ()
     max_temperature_c: PositiveFloat | None = None
     transport: Transport = Transport()
     budgets: Budgets = Budgets()
@@ -199,6 +211,26 @@ class HardwareProfile(Value):
         if len(set(names)) != len(names):
             raise ValueError(f"each runtime may stand once; found {', '.join(names)}")
         return self
+
+    @model_validator(mode="after")
+    def _cores_do(self) -> Self:
+        if len(set(self.affinity)) != len(self.affinity):
+            raise ValueError(f"each core may stand once in affinity; found {', '.join(map(str, self.affinity))}")
+        if self.affinity and self.threads > len(self.affinity):
+            raise ValueError(f"{self.threads} threads do not fit on the {len(self.affinity)} cores of affinity")
+        return self
+
+    @model_validator(mode="after")
+    def _something_is_set(self) -> Self:
+        if self.conditions is Preparing.SET and not self.wanted:
+            raise ValueError("conditions: set needs something to set: power_mode, governor, clocks or fan")
+        return self
+
+    @property
+    def wanted(self) -> dict[str, str | int]:
+        """The settings of the device that the profile names, by key."""
+        named = ("power_mode", "governor", "clocks", "fan")
+        return {name: value for name in named if (value := getattr(self, name)) is not None}
 
     def runtime(self, name: str) -> Runtime | None:
         """The runtime of this name, if the device has it."""

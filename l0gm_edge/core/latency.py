@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import exp, lgamma, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,24 @@ def percentile(latencies_ns: Sequence[int], q: float) -> Estimate | None:
     low = max(_binomial_quantile(tail, n, fraction), 1)
     high = min(_binomial_quantile(1 - tail, n, fraction) + 1, n)
     return Estimate(_quantile(ordered, fraction), float(ordered[low - 1]), float(ordered[high - 1]))
+
+
+def early_stopping(latencies_ns: Sequence[int], q: float) -> float | None:
+    """What the q-th percentile (q in percent) does not exceed, with 99 % confidence; None below `samples_needed(q)`.
+
+    The estimate of MLPerf Inference's early stopping: the t-th largest of n runs, with the largest t such that at most
+    t of n runs lie beyond the percentile with a probability of at most 1 %. It assumes that runs are independent.
+    """
+    n, beyond = len(latencies_ns), 1 - _fraction(q)
+    if n < samples_needed(q):
+        return None
+    most = math.floor(n * beyond)  # of more than the mean it is likely
+    k = np.arange(most)
+    steps = np.log(n - k) - np.log(k + 1) + math.log(beyond / (1 - beyond))
+    logs = n * math.log1p(-beyond) + np.concatenate([[0.0], np.cumsum(steps)])
+    within = np.cumsum(np.exp(logs)) <= EARLY_STOPPING_RISK
+    allowed = int(np.flatnonzero(within)[-1])
+    return float(np.sort(np.asarray(latencies_ns, dtype=np.float64))[n - allowed])
 
 
 def block_percentile(blocks: Sequence[Block], q: float, *, seed: int = 0) -> Estimate | None:
@@ -147,5 +165,5 @@ def _binomial_cdf(k: int, n: int, p: float) -> float:
 
 
 def _binomial_pmf(k: int, n: int, p: float) -> float:
-    chosen = lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
-    return exp(chosen + k * log(p) + (n - k) * log(1 - p))
+    chosen = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    return math.exp(chosen + k * math.log(p) + (n - k) * math.log(1 - p))

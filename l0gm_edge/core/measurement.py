@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
+from l0gm_edge.core.energy import Energy
 from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.core.hardware import Execution
 from l0gm_edge.core.told import Told
@@ -18,7 +19,7 @@ class Conditions(Value):
     """The state of the machine at one moment; null and empty where it does not tell.
 
     Temperatures and power rails are by the device's own names; `throttled` are the reasons it gives for being slower
-    than it can be.
+    than it can be, now or since it was started. `clocks_locked` says that the cores' clocks cannot vary.
     """
 
     time: Told
@@ -30,6 +31,17 @@ class Conditions(Value):
     temperatures_c: dict[Told, float] = Field(default_factory=dict)
     rails_mw: dict[Told, NonNegativeFloat] = Field(default_factory=dict)
     throttled: tuple[Told, ...] = ()
+    throttled_since_boot: tuple[Told, ...] = ()
+    clocks_locked: bool | None = None
+    fan_pwm: NonNegativeInt | None = None
+
+
+class HeldBack(Value):
+    """A round of runs after which the device said that it is slowed down, and why."""
+
+    process: NonNegativeInt
+    round: NonNegativeInt
+    reasons: Annotated[tuple[Told, ...], Field(min_length=1)]
 
 
 class LayerTime(Value):
@@ -81,7 +93,8 @@ class Measurement(Value):
     blocks: tuple[Block, ...]
     load_ns: tuple[Nanoseconds, ...]
     peak_memory_bytes: PositiveInt | None
-    energy_mj: float | None = None
+    energy: Energy = Energy()
+    held_back: tuple[HeldBack, ...] = ()
     layers: tuple[LayerTime, ...] = ()
     fallback_ops: tuple[Told, ...] = ()
     engine: EngineRun | None = None
@@ -97,8 +110,9 @@ class Measurement(Value):
 
     @model_validator(mode="after")
     def _figures_only_from_hardware(self) -> Self:
-        if self.execution is not Execution.HARDWARE and (self.blocks or self.load_ns or self.peak_memory_bytes):
-            raise ValueError(f"latency and memory cannot come from {self.execution} execution")
+        figures = self.blocks or self.load_ns or self.peak_memory_bytes or self.energy.mj
+        if self.execution is not Execution.HARDWARE and figures:
+            raise ValueError(f"latency, memory and energy cannot come from {self.execution} execution")
         return self
 
     @property

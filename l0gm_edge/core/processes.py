@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -27,3 +28,10 @@ def ending_with_this_one() -> Callable[[], None]:
             os._exit(1)
 
     return arrange
+
+
+def search_path() -> str:
+    """`PYTHONPATH` of a child: this package first, so that it is found from a source tree too, then what was given."""
+    here = str(Path(__file__).parents[2])
+    given = os.environ.get("PYTHONPATH")
+    return f"{here}{os.pathsep}{given}" if given else here

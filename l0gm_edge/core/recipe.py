@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     Discriminator,
@@ -17,11 +17,11 @@ from pydantic import (
     model_validator,
 )
 
+from l0gm_edge.core.distillation import Distill
 from l0gm_edge.core.entry import Entry
-from l0gm_edge.core.value import Value
+from l0gm_edge.core.value import Share, Value
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
 Weight = Annotated[float, Field(ge=0)]
 PlugIn = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -48,13 +48,31 @@ class OwnData(Entry):
     """A data set of the person's own: the function returns a `Dataset`."""
 
 
+class Attention(Value):
+    """Width of the tokens that attend to each other, and among how many heads it is divided."""
+
+    width: PositiveInt
+    heads: PositiveInt
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"heads ({self.heads}) must divide width ({self.width})")
+        return self
+
+
 class Encoder(Value):
-    """One modality's encoder: its plug-in, hidden widths, and the width of its classifier-facing interface."""
+    """One modality's encoder: its plug-in, hidden widths, and the width of its classifier-facing interface.
+
+    Encoders with `attention`, and those that look up token ids below `vocabulary`, need these; others refuse them.
+    """
 
     encoder: PlugIn
     widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
     out: PositiveInt
     dropout: Share = 0.0
+    attention: Attention | None = None
+    vocabulary: PositiveInt | None = None
 
 
 class Model(Value):
@@ -180,42 +198,6 @@ class Learn(Value):
         if self.warm_up + self.recovery >= 1:
             raise ValueError(f"warm_up ({self.warm_up}) + recovery ({self.recovery}) must leave steps for the gates")
         return self
-
-
-class Features(Value):
-    """Activations that the compressed model imitates: the outputs of the modules `at` these paths, in both models."""
-
-    weight: PositiveFloat = 1.0
-    at: Annotated[tuple[str, ...], Field(min_length=1)]
-
-
-class Relations(Value):
-    """How alike the samples of a batch are (cosine) in the outputs of the module `at` this path, in both models."""
-
-    weight: PositiveFloat = 1.0
-    at: str
-
-
-class OwnTeacher(Entry):
-    """A given teacher: its function returns an `nn.Module`; `weights` is a .safetensors file to load into it."""
-
-    weights: str | None = None
-
-
-def _teacher(value: object) -> str:
-    return "own" if isinstance(value, Mapping | Entry) else "dense"
-
-
-class Distill(Value):
-    """What the compressed model learns from a teacher: weight of the soft loss and its temperature, and imitation."""
-
-    weight: Share = 0.5
-    temperature: PositiveFloat = 2.0
-    features: Features | None = None
-    relations: Relations | None = None
-    teacher: Annotated[
-        Annotated[Literal["dense"], Tag("dense")] | Annotated[OwnTeacher, Tag("own")], Discriminator(_teacher)
-    ] = "dense"
 
 
 class Prune(Value):

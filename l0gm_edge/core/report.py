@@ -80,6 +80,7 @@ class ArtifactRow(Value):
     bytes_ratio_to_dense: float | None
     load_ms: float | None
     peak_memory_bytes: int | None
+    energy_mj: float | None = None
     chosen: bool
     why: str
     notes: tuple[str, ...] = ()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, cast
@@ -12,6 +12,10 @@ from l0gm_edge.core import plugins
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.told import PlainText
 from l0gm_edge.core.value import Value
+from l0gm_edge.devices import _alone
+from l0gm_edge.devices._alone import patience, patience_s
+
+__all__ = ["CommandResult", "Device", "Outcome", "Transport", "opened", "patience", "patience_s", "plugin"]
 
 
 class Outcome(StrEnum):
@@ -47,12 +51,31 @@ class Device(Protocol):
     def python(self) -> str:
         """The device's Python interpreter."""
 
+    def reserve(self, name: str, wait_s: float) -> None:
+        """Have the device for this connection alone until it ends; `name` is what messages call it.
+
+        Raises DeviceFailed when another still uses it after so many seconds.
+        """
+
 
 class Transport(Protocol):
     """What a file of this folder defines."""
 
     def connect(self, profile: HardwareProfile) -> AbstractContextManager[Device]:
         """Open a connection; its work folder is removed when the context ends. Raises DeviceFailed."""
+
+
+@contextmanager
+def opened(profile: HardwareProfile) -> Iterator[Device]:
+    """A profile's device, for this caller alone until the context ends: what measures, or builds engines, opens it so.
+
+    While another uses it, it is waited for as `patience` says, an hour by default. Raises DeviceFailed.
+    """
+    with (
+        plugin(profile.transport.kind).connect(profile) as device,
+        _alone.once(profile.transport, lambda wait_s: device.reserve(profile.name, wait_s)),
+    ):
+        yield device
 
 
 def plugin(name: str) -> Transport:

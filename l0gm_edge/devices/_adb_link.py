@@ -18,14 +18,55 @@ from typing import IO, TypeVar
 
 from l0gm_edge.core.errors import DeviceFailed, RecipeError
 from l0gm_edge.core.hardware import Transport
+from l0gm_edge.core.told import plain
 from l0gm_edge.devices import _adb_client as client
 from l0gm_edge.devices import _remote_scripts as scripts
-from l0gm_edge.devices._link import CHUNK_BYTES, LONGEST_TEXT, LOSSES, Said, Silence, TransportLost
+from l0gm_edge.devices._link import (
+    CHUNK_BYTES,
+    LONGEST_LINE,
+    LONGEST_TEXT,
+    LOSSES,
+    Said,
+    Silence,
+    TransportLost,
+    refused,
+)
 
 T = TypeVar("T")
 
 FOLDER = "/data/local/tmp/l0gm-edge"
 MARK_BYTES = 100
+
+
+class AdbAttendant:
+    """A script on the device that goes on as long as its client; conforms to `_link.Attendant`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, token: str) -> None:
+        self._process, self._token = process, token
+
+    async def line(self, timeout_s: float) -> str:
+        """Its next line; "" when it says none within so many seconds. Raises Silence when the device is gone, and
+        DeviceFailed when the script ended by itself."""
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        try:
+            said = await asyncio.wait_for(self._process.stdout.readline(), timeout_s)
+        except TimeoutError:
+            return ""
+        if said:
+            return plain(said.decode(errors="replace")).strip()
+        told, status = _ending(await self._process.stderr.read(LONGEST_LINE), self._token)
+        raise refused(plain(told.decode(errors="replace")).strip(), status)
+
+    @property
+    def ended(self) -> bool:
+        """Whether its client has ended."""
+        return self._process.returncode is not None
+
+    async def end(self) -> None:
+        """End the client, and with it the script."""
+        _kill(self._process)
+        await self._process.wait()
 
 
 class AdbLink:
@@ -39,8 +80,16 @@ class AdbLink:
                 todo="l0gm-edge hardware probe --adb SERIAL --write my-phone.yaml makes a profile that has one",
             )
         self.reached = False
-        self._serial, self._reconnect_s = transport.address, transport.reconnect_s
+        self.returning: Callable[[], Awaitable[object]] | None = None
+        self._serial, self._transport = transport.address, transport
+        self._attendants: list[AdbAttendant] = []
+        self._lost = False
         self._adb = client.command(transport.port)
+
+    @property
+    def reconnect_s(self) -> float:
+        """How long a lost device is waited for."""
+        return self._transport.reconnect_s
 
     @property
     def where(self) -> str:
@@ -53,9 +102,12 @@ class AdbLink:
         Raises DeviceFailed, and TransportLost when the device stays away for `patience_s` (`reconnect_s` by default).
         """
         for _ in range(LOSSES):
-            await self._present(self._reconnect_s if patience_s is None else patience_s)
-            with suppress(Silence):
+            try:
+                await self._present(self.reconnect_s if patience_s is None else patience_s)
+                await self._returned()
                 return await work()
+            except Silence:
+                await self.close()
         raise TransportLost(f"the connection was lost {LOSSES} times", where=self.where)
 
     async def shell(
@@ -72,8 +124,7 @@ class AdbLink:
         Raises DeviceFailed for an output of more than `most_bytes`, and TransportLost after `timeout_s` seconds.
         """
         token = secrets.token_hex(8)
-        line = f"mkdir -p {FOLDER} && cd {FOLDER} && {scripts.command(script, *arguments)}; echo {token} $? >&2"
-        command = [*self._adb, "-s", self._serial, "shell", "-T", line]
+        command = self._command(token, script, *arguments)
         stdout, stderr = sink or BytesIO(), BytesIO()
         given = source.open("rb") if source else None
         try:
@@ -84,13 +135,28 @@ class AdbLink:
         finally:
             if given is not None:
                 given.close()
-        told, found, status = stderr.getvalue().rpartition(f"{token} ".encode())
-        if not found or not status.strip().isdigit():
-            raise Silence
-        return Said(int(status), stdout.getvalue() if isinstance(stdout, BytesIO) else b"", told)
+        told, status = _ending(stderr.getvalue(), token)
+        return Said(status, stdout.getvalue() if isinstance(stdout, BytesIO) else b"", told)
+
+    async def attend(self, script: str, *arguments: str) -> AdbAttendant:
+        """Start a script, inside of `persistently`, that goes on until its client ends."""
+        token = secrets.token_hex(8)
+        command = self._command(token, script, *arguments)
+        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+        found = AdbAttendant(process, token)
+        self._attendants.append(found)
+        return found
 
     async def close(self) -> None:
-        """Nothing is held open: the server of adb belongs to the user."""
+        """End what attends; the server of adb belongs to the user and stays."""
+        attendants, self._attendants = self._attendants, []
+        self._lost = self._lost or bool(attendants)
+        for one in attendants:
+            await one.end()
+
+    def _command(self, token: str, script: str, *arguments: str) -> list[str]:
+        line = f"mkdir -p {FOLDER} && cd {FOLDER} && {scripts.command(script, *arguments)}; echo {token} $? >&2"
+        return [*self._adb, "-s", self._serial, "shell", "-T", line]
 
     async def _talk(
         self, command: list[str], given: IO[bytes] | None, stdout: IO[bytes], stderr: IO[bytes], most_bytes: int
@@ -103,9 +169,10 @@ class AdbLink:
                 self._read(process.stdout, stdout, most_bytes),
                 self._read(process.stderr, stderr, LONGEST_TEXT + MARK_BYTES),
             )
+        except BaseException:
+            _kill(process)
+            raise
         finally:
-            with suppress(ProcessLookupError):
-                process.kill()
             await process.wait()
 
     async def _read(self, reader: asyncio.StreamReader, sink: IO[bytes], most_bytes: int) -> None:
@@ -115,6 +182,14 @@ class AdbLink:
             if read > most_bytes:
                 raise DeviceFailed(f"the device sends more than {most_bytes:,} bytes", where=self.where)
             sink.write(chunk)
+
+    async def _returned(self) -> None:
+        """After a loss, also one that nothing but what attends has noticed."""
+        if any(one.ended for one in self._attendants):
+            await self.close()
+        if self._lost and self.returning is not None:
+            await self.returning()
+            self._lost = False
 
     async def _present(self, patience_s: float) -> None:
         """Make sure of the device: the first time at once, a lost one within so many seconds."""
@@ -132,3 +207,18 @@ class AdbLink:
             else:
                 self.reached = True
                 return
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """End a client, and never one that has ended: asyncio would not learn of its status."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.kill()
+
+
+def _ending(stderr: bytes, token: str) -> tuple[bytes, int]:
+    """What a script wrote on standard error, and its exit status. Raises Silence where it left none."""
+    told, found, status = stderr.rpartition(f"{token} ".encode())
+    if not found or not status.strip().isdigit():
+        raise Silence
+    return told, int(status)

@@ -16,6 +16,7 @@ LOSSES = 20
 """How often a connection may be lost over one piece of work."""
 CHUNK_BYTES = 1 << 18
 LONGEST_TEXT = 1 << 20
+LONGEST_LINE = 2000
 
 
 class TransportLost(DeviceFailed):
@@ -39,10 +40,31 @@ class Said(NamedTuple):
         return lines[-1].strip() if lines else f"status {self.status}"
 
 
+class Attendant(Protocol):
+    """A script on the device that goes on as long as its connection."""
+
+    async def line(self, timeout_s: float) -> str:
+        """Its next line; "" when it says none within so many seconds. Raises Silence when the connection is gone, and
+        DeviceFailed when it ended by itself."""
+
+
+def refused(told: str, status: int | None) -> DeviceFailed:
+    """What is raised when a script that holds a device ended by itself."""
+    return DeviceFailed(f"the device cannot be reserved: {told or f'status {status}'}")
+
+
 class Link(Protocol):
-    """A way to one device, `reached` once it answered. What is done over it may be done twice, and must bear that."""
+    """A way to one device, `reached` once it answered; `returning` is done whenever a lost connection is made again.
+
+    What is done over it may be done twice, and must bear that.
+    """
 
     reached: bool
+    returning: Callable[[], Awaitable[object]] | None
+
+    @property
+    def reconnect_s(self) -> float:
+        """How long a lost device is waited for."""
 
     @property
     def where(self) -> str:
@@ -67,6 +89,9 @@ class Link(Protocol):
 
         Raises DeviceFailed for an output of more than `most_bytes`, and TransportLost after `timeout_s` seconds.
         """
+
+    async def attend(self, script: str, *arguments: str) -> Attendant:
+        """Start a script, inside of `persistently`, that goes on until the connection ends."""
 
     async def close(self) -> None:
         """Close the connection, if there is one."""

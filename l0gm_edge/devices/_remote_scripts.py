@@ -2,7 +2,8 @@
 
 Everything lies below `.cache/l0gm-edge` of the login folder (over ADB, of a folder in /data/local/tmp): files by their
 sha256 in `blobs/`, and for each connection `work/ID/` with `files/` (the work folder, hard links into `blobs/`) and
-`runs/` (a folder a command).
+`runs/` (a folder a command). `lock` is the device's own: whoever holds it has the
+device alone.
 """
 
 from __future__ import annotations
@@ -84,13 +85,47 @@ head -c $3 out
 tail -c $4 err >&2
 """
 
-# A connection ends: ID. What still runs is killed, the work folder goes, and so do blobs that are old or too many.
-CLOSE = f"""
-cd {ROOT} || exit 0
+# What a connection leaves: ID. What still runs is killed, and the work folder goes.
+_FORGET = """
 for pid in work/$1/runs/*/pid; do
-  [ -s "$pid" ] && [ ! -e "${{pid%pid}}end" ] && kill -s KILL -- "-$(cat "$pid")"
+  [ -s "$pid" ] && [ ! -e "${pid%pid}end" ] && kill -s KILL -- "-$(cat "$pid")"
 done
 rm -rf work/$1
+"""
+
+# Have the device alone: ID SIGNATURE SECONDS. Says `busy SIGNATURE` while another has it (our own last connection may
+# take a moment to go), and `held` once it is ours. Then it only waits for the end of its input, which is the end of
+# the connection; a lost one may come back within so many seconds and hold the leash, or else all that is left behind
+# goes. What it starts does not inherit the lock (9): a child must not keep it.
+HOLD = f"""
+umask 077
+cd {ROOT} || exit 1
+[ ! -s work/$1/keeper ] || kill "$(cat work/$1/keeper)"
+echo $$ >work/$1/keeper || exit 1
+exec 9<>lock || exit 1
+flock -n 9 9>&9 || {{ sleep 1 9>&-; flock -n 9 9>&9; }} ||
+  {{ echo "busy $(head -n 1 lock | head -c 200)"; flock 9 9>&9; }} || exit 1
+echo "$2" >lock && echo held || exit 1
+cat >/dev/null 9>&-
+exec >/dev/null 2>&1
+while [ -d work/$1 ]; do
+  sleep "$3" 9>&-
+  flock -n 8 8>>work/$1/leash 9>&- && break
+  flock 8 8>>work/$1/leash 9>&-
+done
+{_FORGET}"""
+
+# A connection that came back tells its keeper so: ID.
+ATTEND = f"""
+cd {ROOT}/work/$1 && exec 8>>leash && flock 8 8>&8 && echo held && exec cat >/dev/null 8>&8
+"""
+
+# A connection ends: ID. All of it goes, and so do blobs that are old or too many.
+CLOSE = f"""
+cd {ROOT} || exit 0
+keeper=$(cat work/$1/keeper 2>/dev/null)
+{_FORGET}
+[ -z "$keeper" ] || kill "$keeper" 2>/dev/null
 find blobs -type f -mtime +{KEPT_DAYS} -exec rm -f {{}} +
 cd blobs && ls -lnt | awk '{{ kept += $5 / 1024; if (kept > {KEPT_KILOBYTES}) print $NF }}' | xargs rm -f
 """

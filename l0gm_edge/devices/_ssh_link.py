@@ -17,16 +17,52 @@ from l0gm_edge.core.errors import DeviceFailed, RecipeError
 from l0gm_edge.core.hardware import Transport
 from l0gm_edge.core.told import plain
 from l0gm_edge.devices import _remote_scripts as scripts
-from l0gm_edge.devices._link import CHUNK_BYTES, CLOSE_S, LONGEST_TEXT, LOSSES, Said, Silence, TransportLost
+from l0gm_edge.devices._link import (
+    CHUNK_BYTES,
+    CLOSE_S,
+    LONGEST_LINE,
+    LONGEST_TEXT,
+    LOSSES,
+    Said,
+    Silence,
+    TransportLost,
+    refused,
+)
 
 T = TypeVar("T")
 
 CONNECT_S = 20.0
 MISSED_KEEPALIVES = 3
+GONE = (ConnectionError, asyncssh.DisconnectError, asyncssh.ChannelOpenError)
+"""What is raised when the connection goes."""
+
+
+class SshAttendant:
+    """A script on the device that goes on as long as its connection; conforms to `_link.Attendant`."""
+
+    def __init__(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
+        self._process = process
+
+    async def line(self, timeout_s: float) -> str:
+        """Its next line; "" when it says none within so many seconds. Raises Silence when the connection is gone, and
+        DeviceFailed when it ended by itself."""
+        try:
+            said = await asyncio.wait_for(self._process.stdout.readline(), timeout_s)
+        except TimeoutError:
+            return ""
+        except GONE as error:
+            raise Silence from error
+        if said:
+            return plain(said.decode(errors="replace")).strip()
+        await self._process.wait_closed()
+        if self._process.returncode is None:
+            raise Silence
+        told = plain((await self._process.stderr.read(LONGEST_LINE)).decode(errors="replace")).strip()
+        raise refused(told, self._process.returncode)
 
 
 class SshLink:
-    """A way to one device, `reached` once it answered. What is done over it may be done twice, and must bear that."""
+    """A way to one device over SSH; conforms to `_link.Link`."""
 
     def __init__(self, transport: Transport) -> None:
         if transport.address is None:
@@ -36,8 +72,14 @@ class SshLink:
                 todo="l0gm-edge hardware probe --ssh USER@HOST --write my-board.yaml makes a profile that has one",
             )
         self.reached = False
+        self.returning: Callable[[], Awaitable[object]] | None = None
         self._transport, self._address = transport, transport.address
         self._connections: list[asyncssh.SSHClientConnection] = []
+
+    @property
+    def reconnect_s(self) -> float:
+        """How long a lost device is waited for."""
+        return self._transport.reconnect_s
 
     @property
     def where(self) -> str:
@@ -55,7 +97,7 @@ class SshLink:
             await self._connected(self._transport.reconnect_s if patience_s is None else patience_s)
             try:
                 return await work()
-            except (Silence, ConnectionError, asyncssh.DisconnectError, asyncssh.ChannelOpenError):
+            except (Silence, *GONE):
                 await self.close()
         raise TransportLost(f"the connection was lost {LOSSES} times", where=self.where)
 
@@ -91,6 +133,11 @@ class SshLink:
             raise Silence
         return Said(process.returncode, stdout.getvalue(), stderr.getvalue())
 
+    async def attend(self, script: str, *arguments: str) -> SshAttendant:
+        """Start a script, inside of `persistently`, that goes on until the connection ends."""
+        line = scripts.command(script, *arguments)
+        return SshAttendant(await self._connections[-1].create_process(line, encoding=None))
+
     async def close(self) -> None:
         """Close the connection, if there is one."""
         connections, self._connections = self._connections, []
@@ -114,8 +161,11 @@ class SshLink:
         while not self._connections:
             try:
                 self._connections = await self._connect()
+                if self.reached and self.returning is not None:
+                    await self.returning()
                 self.reached = True
-            except (OSError, asyncssh.Error) as error:
+            except (OSError, asyncssh.Error, Silence) as error:
+                await self.close()
                 told = plain(str(error)) or type(error).__name__
                 if not self.reached:
                     raise DeviceFailed(f"the device cannot be reached: {told}", where=self.where) from error

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.devices._adb_link import AdbLink
 from l0gm_edge.devices._event_loop import EventLoop
-from l0gm_edge.devices._ssh_device import RemoteDevice
+from l0gm_edge.devices._remote_device import RemoteDevice
 
 
 @contextmanager

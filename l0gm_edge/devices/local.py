@@ -9,13 +9,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from l0gm_edge.core import processes
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
-from l0gm_edge.devices import CommandResult, Outcome
+from l0gm_edge.devices import CommandResult, Outcome, _alone
 from l0gm_edge.devices._paths import inside
 
 
@@ -27,7 +28,8 @@ def connect(profile: HardwareProfile) -> Iterator[LocalDevice]:
     except OSError as error:
         raise DeviceFailed(f"cannot make a work folder: {error}", where=tempfile.gettempdir()) from error
     try:
-        yield LocalDevice(folder, _program(profile.transport.python or sys.executable))
+        with closing(LocalDevice(folder, _program(profile.transport.python or sys.executable))) as device:
+            yield device
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -37,6 +39,7 @@ class LocalDevice:
 
     def __init__(self, folder: Path, python: str) -> None:
         self._folder, self._python = folder, python
+        self._lock: IO[str] | None = None
 
     def put(self, local: Path, remote: str) -> None:
         """Copy a file into the work folder. Raises DeviceFailed."""
@@ -78,6 +81,15 @@ class LocalDevice:
     def python(self) -> str:
         """The profile's Python, or that which runs this program."""
         return self._python
+
+    def reserve(self, name: str, wait_s: float) -> None:
+        """Have this machine for this connection alone until it ends. Raises DeviceFailed when another keeps it."""
+        self._lock = _alone.locked(_alone.lock_file(), name, wait_s)
+
+    def close(self) -> None:
+        """Give the machine back, if it was reserved."""
+        if self._lock is not None:
+            self._lock.close()
 
 
 def _program(written: str) -> str:

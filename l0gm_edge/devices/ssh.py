@@ -10,7 +10,7 @@ from l0gm_edge.core import environment
 from l0gm_edge.core.hardware import HardwareProfile
 
 if TYPE_CHECKING:
-    from l0gm_edge.devices._ssh_device import RemoteDevice
+    from l0gm_edge.devices._remote_device import RemoteDevice
 
 EXTRA = "ssh"
 
@@ -24,7 +24,7 @@ def connect(profile: HardwareProfile) -> Iterator[RemoteDevice]:
     """
     environment.require("asyncssh", EXTRA, "a device over SSH")
     from l0gm_edge.devices._event_loop import EventLoop
-    from l0gm_edge.devices._ssh_device import RemoteDevice
+    from l0gm_edge.devices._remote_device import RemoteDevice
     from l0gm_edge.devices._ssh_link import SshLink
 
     link = SshLink(profile.transport)

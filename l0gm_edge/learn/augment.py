@@ -10,15 +10,21 @@ from torch import Tensor
 
 REACH = 2
 """Largest shift, in positions, along either axis."""
+UNKNOWN, UNKNOWN_RATE = 1, 0.15
+"""The id of an unknown word, and the share of words that become one."""
+
+
+def augmented(x: Tensor) -> Tensor:
+    """A modality's batch, each sample its own way: maps shifted, words of token ids left out; others unchanged."""
+    if x.dim() == 4 and x.is_floating_point():
+        return shifted(x)
+    if x.dim() == 2 and not x.is_floating_point():
+        return blanked(x, UNKNOWN_RATE, UNKNOWN)
+    return x
 
 
 def shifted(x: Tensor, reach: int = REACH) -> Tensor:
-    """Maps (n, channels, height, width) shifted at random by up to `reach`, edges repeated.
-
-    Other shapes, and whole numbers, come back unchanged.
-    """
-    if x.dim() != 4 or not x.is_floating_point():
-        return x
+    """Maps (n, channels, height, width) shifted at random by up to `reach`, edges repeated."""
     n, _, height, width = x.shape
     rows = _moved(n, height, reach)[:, None, :, None]
     columns = _moved(n, width, reach)[:, None, None, :]

@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from l0gm_edge.core.distillation import Distill
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.plugins import nearest
-from l0gm_edge.core.recipe import Distill
 from l0gm_edge.learn import losses
 
 MEMORY = 0.95

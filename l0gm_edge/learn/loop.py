@@ -17,7 +17,7 @@ from l0gm_edge.core.progress import Progress
 from l0gm_edge.core.recipe import Learn
 from l0gm_edge.gates.session import Session
 from l0gm_edge.learn import checkpoint, losses
-from l0gm_edge.learn.augment import shifted
+from l0gm_edge.learn.augment import augmented
 from l0gm_edge.learn.batches import Batches, Inputs
 from l0gm_edge.learn.distill import Teacher, tapped
 from l0gm_edge.learn.fake_quantize import fake_quantized
@@ -71,7 +71,7 @@ def train(course: Course, model: nn.Module, data: Split, folder: Path, progress:
                 course.session.begin(course.steps - course.warm_up)
             inputs, labels = batches.at(step)
             if settings.augment:
-                inputs = {name: shifted(values) for name, values in inputs.items()}
+                inputs = {name: augmented(values) for name, values in inputs.items()}
             _set_rate(optimizer, settings.lr * course.rate(step, course.steps))
             with fake_quantized(model) if course.is_fake_at(step) else nullcontext():
                 loss, logits = _loss(course, model, inputs, labels)

@@ -9,7 +9,7 @@ from l0gm_edge.core.comparison import Session, Side
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device
-from l0gm_edge.measure import conditions, job, tasks
+from l0gm_edge.measure import conditions, job, settings, tasks
 from l0gm_edge.measure.job import LatencyJob, ModelFile, ModelResult
 
 COPIES = 2
@@ -43,23 +43,25 @@ def time_pair(
 
     Processes are numbered from `first`, which also seeds their order, so that sessions add up. Raises DeviceFailed.
     """
-    before = conditions.read(device)
     results: list[tuple[int, dict[str, ModelResult]]] = []
-    for process in range(first, first + effort.processes):
-        results.append((process, _one_process(device, baseline, candidate, dict(inputs), process, effort)))
-        step()
-    weights = [
-        [tasks.weigh(device, _copy(one, first + number), dict(inputs)) for one in (baseline, candidate)]
-        for number in range(WEIGHINGS)
-    ]
-    after = conditions.read(device)
+    with settings.held(device, profile) as prepared:
+        before = conditions.read(prepared)
+        for process in range(first, first + effort.processes):
+            results.append((process, _one_process(prepared, baseline, candidate, dict(inputs), process, effort)))
+            step()
+        weights = [
+            [tasks.weigh(prepared, _copy(one, first + number), dict(inputs)) for one in (baseline, candidate)]
+            for number in range(WEIGHINGS)
+        ]
+        after = conditions.read(prepared)
+    held_back = tasks.held_back([(process, next(iter(found.values()))) for process, found in results])
     return Session(
         machine=before.machine,
         before=before.conditions,
         after=after.conditions,
         baseline=_side(baseline, results, [of_baseline for of_baseline, _ in weights], effort),
         candidate=_side(candidate, results, [of_candidate for _, of_candidate in weights], effort),
-        disturbed=conditions.changes(before, after, profile),
+        disturbed=conditions.changes(before, after, profile, held_back),
     )
 
 

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 from l0gm_edge.core import environment
 from l0gm_edge.core.artifact import Artifact, Role
+from l0gm_edge.core.energy import Energy
 from l0gm_edge.core.engine import TENSORRT
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.evidence import BASE_SCHEME
 from l0gm_edge.core.hardware import Execution, HardwareProfile
 from l0gm_edge.core.measurement import Measurement
+from l0gm_edge.core.profiled import OperatorTimes, State
 from l0gm_edge.core.progress import Progress, Silent
 from l0gm_edge.core.recipe import Measure
 from l0gm_edge.core.store import file_sha256, require_digest
 from l0gm_edge.devices import Device
-from l0gm_edge.measure import conditions, job, layers, tasks
-from l0gm_edge.measure.conditions import State
+from l0gm_edge.measure import conditions, energy, job, layers, tasks
 from l0gm_edge.measure.job import Arrays, ModelFile, ModelResult
-from l0gm_edge.measure.layers import OperatorTimes
+from l0gm_edge.measure.settings import held
 from l0gm_edge.measure.tasks import Timing
 
 SILENT = Silent()
@@ -39,6 +41,7 @@ class Visit:
     times: Mapping[str, Timing]
     weights: Mapping[str, ModelResult]
     answers: Mapping[str, ModelResult]
+    energies: Mapping[str, Energy]
     operators: Mapping[str, OperatorTimes]
     unmeasured: Mapping[str, str]
 
@@ -93,23 +96,27 @@ def _visit(
 
     times: dict[str, Timing] = {}
     weights: dict[str, ModelResult] = {}
+    energies: dict[str, Energy] = {}
     operators: dict[str, OperatorTimes] = {}
     steps = settings.processes + len(timed) + len(asked) + 1 if timed else 1
     with progress.task("on the device", steps) as task:
-        before = conditions.read(device)
-        if timed:
-            times = tasks.time_interleaved(device, timed, rotated, settings, task.advance)
-        after = conditions.read(device)
-        for model in timed:
-            weights[model.name] = tasks.weigh(device, model, rotated)
-            task.advance()
+        with held(device, profile) if timed else nullcontext(device) as prepared:
+            before = conditions.read(prepared)
+            if timed:
+                times = tasks.time_interleaved(prepared, timed, rotated, settings, task.advance)
+            after = conditions.read(prepared)
+            for model in timed:
+                weights[model.name] = tasks.weigh(prepared, model, rotated)
+                task.advance()
+            if timed:
+                energies = energy.of_each(prepared, asked, rotated, profile.energy_rails)
         answers = {one.name: one for one in tasks.ask(device, asked, sets, folder)} if asked else {}
         task.advance()
         for model in asked if timed else ():
             with tempfile.TemporaryDirectory(prefix="l0gm-edge-") as scratch:
                 operators[model.name] = layers.measure(device, model, graph=Path(scratch) / "ran")
             task.advance()
-    return Visit(uuid4().hex, models, before, after, times, weights, answers, operators, unmeasured)
+    return Visit(uuid4().hex, models, before, after, times, weights, answers, energies, operators, unmeasured)
 
 
 def _unable(
@@ -169,6 +176,8 @@ def _measurement(
         blocks=timing.blocks,
         load_ns=weight.load_ns if weight else (),
         peak_memory_bytes=weight.peak_memory_bytes if weight else None,
+        energy=visit.energies.get(name, Energy(unavailable="not measured")),
+        held_back=timing.held_back,
         layers=operators.layers,
         fallback_ops=operators.fallback_ops,
         engine=told.engine if told else None,

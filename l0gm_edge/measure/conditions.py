@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from pydantic import Field, ValidationError
 
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
-from l0gm_edge.core.measurement import Conditions
+from l0gm_edge.core.measurement import Conditions, HeldBack
+from l0gm_edge.core.profiled import State
+from l0gm_edge.core.steady import disturbances
 from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device, Outcome
@@ -27,13 +30,6 @@ class _Told(Value):
     machine: dict[Told, Told]
     conditions: Conditions
     answers: dict[str, str] = Field(default_factory=dict)
-
-
-class State(Value):
-    """The device at one moment: `machine` does not change, `conditions` do."""
-
-    machine: dict[Told, Told]
-    conditions: Conditions
 
 
 def read(device: Device) -> State:
@@ -61,12 +57,15 @@ def _with_tools(plain: Conditions, told: Telemetry) -> Conditions:
             "power_mode": plain.power_mode or told.power_mode,
             "temperatures_c": told.temperatures_c,
             "rails_mw": told.rails_mw,
-            "throttled": told.throttled,
+            "throttled": tuple(sorted({*plain.throttled, *told.throttled})),
+            "throttled_since_boot": told.throttled_since_boot,
         }
     )
 
 
-def warnings(before: State, after: State, profile: HardwareProfile) -> tuple[str, ...]:
+def warnings(
+    before: State, after: State, profile: HardwareProfile, held_back: Sequence[HeldBack] = ()
+) -> tuple[str, ...]:
     """What may have disturbed the timing, as sentences; what a device does not tell is not held against it."""
     was, became = before.conditions, after.conditions
     cores = int(before.machine.get("cores", "1"))
@@ -75,30 +74,11 @@ def warnings(before: State, after: State, profile: HardwareProfile) -> tuple[str
         told.append(f"the machine was busy before timing began: load {was.load_1m:.1f} on {cores} cores")
     if was.frequency_mhz and became.frequency_mhz and became.frequency_mhz < (1 - CLOCK_DROP) * was.frequency_mhz:
         told.append(f"the clock fell from {was.frequency_mhz:.0f} to {became.frequency_mhz:.0f} MHz")
-    return (*told, *changes(before, after, profile))
+    return (*told, *changes(before, after, profile, held_back))
 
 
-def changes(before: State, after: State, profile: HardwareProfile) -> tuple[str, ...]:
-    """What makes the device another than the one that the profile describes, or another than before, as sentences.
-
-    Timing two models side by side does not cancel these.
-    """
-    was, became = before.conditions, after.conditions
-    told = []
-    if profile.governor and was.governor and was.governor != profile.governor:
-        told.append(f"the frequency governor is {was.governor}; the profile asks for {profile.governor}")
-    if profile.power_mode and was.power_mode and was.power_mode != profile.power_mode:
-        told.append(f"the power mode is {was.power_mode}; the profile asks for {profile.power_mode}")
-    for name, first, last in (
-        ("frequency governor", was.governor, became.governor),
-        ("power mode", was.power_mode, became.power_mode),
-    ):
-        if first and last and first != last:  # a tool that was silent once tells of no change
-            told.append(f"the {name} changed from {first} to {last} while models were timed")
-    if reasons := sorted({*was.throttled, *became.throttled}):
-        told.append(f"the device says that it is held back: {', '.join(reasons)}")
-    if profile.max_temperature_c and (became.temperature_c or 0) > profile.max_temperature_c:
-        told.append(
-            f"it ended at {became.temperature_c:.0f} °C, above the profile's {profile.max_temperature_c:.0f} °C"
-        )
-    return tuple(told)
+def changes(
+    before: State, after: State, profile: HardwareProfile, held_back: Sequence[HeldBack] = ()
+) -> tuple[str, ...]:
+    """What makes the device another than the one that the profile describes, or another than before, as sentences."""
+    return disturbances(before.conditions, after.conditions, profile, held_back)

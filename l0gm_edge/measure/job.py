@@ -5,17 +5,26 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from importlib.resources import as_file, files
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from l0gm_edge.core import arrays as npz
 from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.core.errors import DeviceFailed
-from l0gm_edge.core.measurement import Nanoseconds
+from l0gm_edge.core.measurement import Conditions, Nanoseconds
 from l0gm_edge.core.opening import Opening
 from l0gm_edge.core.store import write_text
 from l0gm_edge.core.told import Told
@@ -28,7 +37,8 @@ TIMEOUT_S = 3600.0
 PROGRAMS = (
     *("agent.py", "conditions.py", "onnxruntime_layers.py", "tflite_layers.py", "tflite_model.py"),
     *("cuda_driver.py", "tensorrt_build.py", "tensorrt_engine.py", "tensorrt_layers.py", "tensorrt_model.py"),
-    *("onnxruntime_session.py", "trtexec.py"),
+    *("onnxruntime_session.py", "trtexec.py", "board.py", "held_back.py", "settings.py"),
+    *("energy_task.py", "offline_task.py", "rails.py", "stream_task.py"),
 )
 
 
@@ -92,6 +102,82 @@ class FootprintJob(Job):
     runs: PositiveInt = 10
 
 
+class EnergyJob(Job):
+    """A window of inferences without a pause, and what rails and counters told meanwhile."""
+
+    task: Literal["energy"] = "energy"
+    warm_up: WarmUp = WarmUp()
+    seconds: PositiveFloat = 3.0
+    interval_seconds: PositiveFloat = 0.1
+
+
+class StreamJob(Job):
+    """One inference after the other, for so long and so often at least, told in windows."""
+
+    task: Literal["stream"] = "stream"
+    warm_up: WarmUp = WarmUp()
+    min_seconds: NonNegativeFloat
+    min_runs: NonNegativeInt
+    window_seconds: PositiveFloat
+    most_kept: PositiveInt = 1000
+
+
+class OfflineJob(Job):
+    """All samples at once, in batches of `batch`: enough of them for the least time and the least number."""
+
+    task: Literal["offline"] = "offline"
+    warm_up: WarmUp = WarmUp()
+    min_seconds: NonNegativeFloat
+    min_samples: PositiveInt
+    batch: PositiveInt = 1
+
+
+class PowerSample(Value):
+    """What was told at one moment of the device's monotonic clock; `line` is tegrastats' own."""
+
+    ns: int
+    rails_mw: dict[Told, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
+    counters_uj: dict[Told, NonNegativeInt]
+    line: Told | None = None
+
+
+class PowerLog(Value):
+    """A window of `runs` inferences, and samples around it; a counter begins again at its span."""
+
+    began_ns: int
+    ended_ns: int
+    runs: PositiveInt
+    samples: tuple[PowerSample, ...]
+    spans_uj: dict[Told, PositiveInt] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.ended_ns <= self.began_ns or any(a.ns >= b.ns for a, b in pairwise(self.samples)):
+            raise ValueError("time runs backwards")
+        return self
+
+
+class StreamWindow(Value):
+    """Consecutive runs of one model, of which `latencies_ns` keeps an even part; nanoseconds since the stream began."""
+
+    began_ns: NonNegativeInt
+    ended_ns: NonNegativeInt
+    runs: PositiveInt
+    latencies_ns: Annotated[tuple[Nanoseconds, ...], Field(min_length=1)]
+    state: Conditions
+
+
+class OfflineRun(Value):
+    """How long it took to get through so many samples, in batches."""
+
+    samples: PositiveInt
+    elapsed_ns: Nanoseconds
+    batch: PositiveInt
+
+
+AnyJob = PrepareJob | LatencyJob | OutputsJob | FootprintJob | EnergyJob | StreamJob | OfflineJob
+
+
 class ModelResult(Value):
     """What the agent says of one model; only the fields of its task are filled."""
 
@@ -100,6 +186,11 @@ class ModelResult(Value):
     runtime_version: Told
     engine: EngineRun | None = None
     warmup_runs: NonNegativeInt = 0
+    steady: bool | None = None
+    held_back: dict[NonNegativeInt, Annotated[tuple[Told, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    power: PowerLog | None = None
+    windows: tuple[StreamWindow, ...] = ()
+    offline: OfflineRun | None = None
     rounds: tuple[tuple[Nanoseconds, ...], ...] = ()
     load_ns: tuple[Nanoseconds, ...] = ()
     peak_memory_bytes: PositiveInt | None = None
@@ -129,7 +220,7 @@ def put_arrays(device: Device, arrays: Arrays, remote: str) -> None:
         device.put(path, remote)
 
 
-def run(device: Device, job: PrepareJob | LatencyJob | OutputsJob | FootprintJob) -> JobResult:
+def run(device: Device, job: AnyJob, timeout_s: float = TIMEOUT_S) -> JobResult:
     """Run a job in a fresh agent process.
 
     Raises DeviceFailed, with the agent's own message, when it failed, when it did not answer in time, or when it speaks
@@ -139,7 +230,7 @@ def run(device: Device, job: PrepareJob | LatencyJob | OutputsJob | FootprintJob
         local = Path(folder) / "job.json"
         write_text(local, job.model_dump_json())
         device.put(local, f"{job.name}.json")
-        ended = device.run([device.python(), "agent.py", f"{job.name}.json"], TIMEOUT_S)
+        ended = device.run([device.python(), "agent.py", f"{job.name}.json"], timeout_s)
         if ended.outcome in (Outcome.TIMEOUT, Outcome.TRANSPORT_LOST) or ended.status not in (0, 1):
             raise DeviceFailed(f"{job.task}: the agent did not finish: {why(ended)}", where=_names(job))
         try:
@@ -163,5 +254,5 @@ def why(ended: CommandResult) -> str:
     return f"{ended.outcome}{status}" + (f": {said[-1].strip()}" if said else "")
 
 
-def _names(job: Job) -> str:
+def _names(job: AnyJob) -> str:
     return ", ".join(model.name for model in job.models)

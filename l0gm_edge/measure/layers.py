@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -10,25 +9,12 @@ from pydantic import ValidationError
 from l0gm_edge.backends import onnxruntime
 from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.hardware import ONNXRUNTIME
-from l0gm_edge.core.measurement import LayerTime, ProviderShare
 from l0gm_edge.core.opening import CPU_PROVIDER
-from l0gm_edge.core.told import Told
-from l0gm_edge.core.value import Value
+from l0gm_edge.core.profiled import OperatorTimes
 from l0gm_edge.devices import Device, Outcome
 from l0gm_edge.measure.job import TIMEOUT_S, ModelFile, why
 
 RUNS = 100
-
-
-class OperatorTimes(Value):
-    """Operators in the order they run; `fallback_ops` were left outside the runtime's fast path. `providers` are those
-    of ONNX Runtime that ran something, and `graph` is where the device left the graph that ran, if it was asked to."""
-
-    layers: tuple[LayerTime, ...] = ()
-    fallback_ops: tuple[Told, ...] = ()
-    providers: tuple[ProviderShare, ...] = ()
-    unavailable: str | None = None
-    graph: str | None = None
 
 
 def measure(device: Device, model: ModelFile, runs: int = RUNS, *, graph: Path | None = None) -> OperatorTimes:
@@ -60,9 +46,3 @@ def measure(device: Device, model: ModelFile, runs: int = RUNS, *, graph: Path |
     except RefusedInput as error:
         return OperatorTimes(unavailable=f"the graph that ran came back as {error.what}")
     return OperatorTimes.model_validate({**found.model_dump(), "fallback_ops": (*found.fallback_ops, *left)})
-
-
-def shares(layers: Sequence[LayerTime]) -> tuple[float, ...]:
-    """Each operator's share of the profiled total. Profiling slows a run: these, not the times, are to be trusted."""
-    total = sum(layer.mean_ns for layer in layers)
-    return tuple(layer.mean_ns / total for layer in layers)

@@ -1,59 +1,25 @@
-"""Times one model file, whoever made it, with random inputs of its declared shapes."""
+"""Times one model file, whoever made it, with random inputs of its declared shapes: one inference after the other."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from l0gm_edge import backends
-from l0gm_edge.core import latency, plugins
+from l0gm_edge.core import plugins
 from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.core.engine_layers import run_verdict
 from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.hardware import Execution, HardwareProfile
-from l0gm_edge.core.measurement import Block, Nanoseconds
-from l0gm_edge.core.opening import Opening, Settings
+from l0gm_edge.core.profiled import ModelProfile
 from l0gm_edge.core.progress import Progress, Silent
 from l0gm_edge.core.recipe import Measure
-from l0gm_edge.core.value import Value
 from l0gm_edge.core.verdict import Status
 from l0gm_edge.devices import Device
-from l0gm_edge.measure import conditions, job, layers, tasks
-from l0gm_edge.measure.conditions import State
-from l0gm_edge.measure.layers import OperatorTimes
+from l0gm_edge.measure import energy, layers, stream, tasks
+from l0gm_edge.measure.profiled import percentiles, visiting
+from l0gm_edge.measure.stream import Least
 
-PERCENTILES = (50, 90, 99)
 SILENT = Silent()
-
-
-class Percentile(Value):
-    """One percentile with its 95 % interval; null where the runs are fewer than `runs_needed`."""
-
-    q: int
-    runs_needed: int
-    value_ns: float | None = None
-    interval_ns: tuple[float, float] | None = None
-
-
-class ModelProfile(Value):
-    """What timing one model file found."""
-
-    model: str
-    sha256: str
-    size_bytes: int
-    hardware: str
-    runtime: str
-    runtime_version: str
-    threads: int
-    percentiles: tuple[Percentile, ...]
-    warmup_runs: tuple[int, ...]
-    load_ns: tuple[Nanoseconds, ...]
-    peak_memory_bytes: int | None
-    operators: OperatorTimes | None
-    engine: EngineRun | None = None
-    before: State
-    after: State
-    warnings: tuple[str, ...]
-    blocks: tuple[Block, ...]
 
 
 def profile_model(
@@ -64,46 +30,45 @@ def profile_model(
     threads: int | None,
     with_layers: bool,
     settings: Measure,
+    least: Least | None = None,
     progress: Progress = SILENT,
 ) -> ModelProfile:
     """Time a model on a device; free axes are taken as 1, and `threads` by default from the profile.
 
-    Raises RefusedInput when the profile's runtimes cannot run such a file, and DeviceFailed.
+    With `least`, runs go on in each of the processes until their share of that is reached, whatever else `settings`
+    say. Raises RefusedInput when the profile's runtimes cannot run such a file, and DeviceFailed.
     """
     runtime = runtime_of(model, hardware)
-    job.put_programs(device)
-    placed = tasks.put_model(device, model.stem, runtime, hardware.threads, model, _opening(hardware, runtime, threads))
-    with progress.task(model.name, settings.processes + 1 + with_layers) as task:
-        before = conditions.read(device)
-        timing = tasks.time_interleaved(device, [placed], {}, settings, task.advance)[placed.name]
-        after = conditions.read(device)
-        weight = tasks.weigh(device, placed, {})
+    steps = settings.processes + 2 + with_layers
+    with visiting(device, hardware, model, runtime) as subject, progress.task(model.name, steps) as task:
+        placed = subject.placed(model.stem, threads)
+        if least is None:
+            timing = tasks.time_interleaved(subject.device, [placed], {}, settings, task.advance)[placed.name]
+            runs = sum(len(block.latencies_ns) for block in timing.blocks)
+        else:
+            timing, runs = stream.time(subject.device, placed, least, settings.processes, task.advance)
+        weight = tasks.weigh(subject.device, placed, {})
         task.advance()
-        operators = layers.measure(device, placed) if with_layers else None
-    return ModelProfile(
-        model=str(model),
-        sha256=placed.sha256,
-        size_bytes=model.stat().st_size,
-        hardware=hardware.name,
-        runtime=runtime,
-        runtime_version=weight.runtime_version,
-        threads=placed.threads,
-        percentiles=tuple(_percentile(timing.blocks, q) for q in PERCENTILES),
-        warmup_runs=timing.warmup_runs,
-        load_ns=weight.load_ns,
-        peak_memory_bytes=weight.peak_memory_bytes,
-        operators=operators,
-        engine=weight.engine,
-        before=before,
-        after=after,
-        warnings=(*conditions.warnings(before, after, hardware), *_wider(weight.engine, model.name)),
-        blocks=timing.blocks,
+        head = subject.head(placed, weight.runtime_version, timing.unsteady, timing.held_back)
+        used = energy.measure(subject.device, placed, {}, hardware.energy_rails)
+        task.advance()
+        operators = layers.measure(subject.device, placed) if with_layers else None
+    found = ModelProfile.model_validate(
+        {
+            **head,
+            "percentiles": percentiles(timing.blocks),
+            "runs": runs,
+            "warmup_runs": timing.warmup_runs,
+            "load_ns": weight.load_ns,
+            "peak_memory_bytes": weight.peak_memory_bytes,
+            "operators": operators,
+            "engine": weight.engine,
+            "held_back": timing.held_back,
+            "energy": used,
+            "blocks": timing.blocks,
+        }
     )
-
-
-def _opening(hardware: HardwareProfile, runtime: str, threads: int | None) -> Opening:
-    found = hardware.opening(runtime)
-    return found.model_copy(update={"settings": Settings(threads=threads).over(found.settings)})
+    return found.model_copy(update={"warnings": (*found.warnings, *_wider(weight.engine, model.name))})
 
 
 def runtime_of(model: Path, hardware: HardwareProfile) -> str:
@@ -134,11 +99,3 @@ def _wider(engine: EngineRun | None, model: str) -> tuple[str, ...]:
         return ()
     found = run_verdict(engine, model)
     return () if found.status is Status.PASS else (f"{found.check} {found.status}: {found.reason}",)
-
-
-def _percentile(blocks: tuple[Block, ...], q: int) -> Percentile:
-    found = latency.block_percentile(blocks, q)
-    needed = latency.samples_needed(q)
-    if found is None:
-        return Percentile(q=q, runs_needed=needed)
-    return Percentile(q=q, runs_needed=needed, value_ns=found.value, interval_ns=(found.low, found.high))

@@ -11,7 +11,7 @@ import numpy as np
 from l0gm_edge.core.engine import TENSORRT
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.evidence import Logits
-from l0gm_edge.core.measurement import Block
+from l0gm_edge.core.measurement import Block, HeldBack
 from l0gm_edge.core.opening import Opening
 from l0gm_edge.core.recipe import Measure
 from l0gm_edge.core.store import file_sha256
@@ -35,10 +35,13 @@ ENGINE = ".engine"
 
 @dataclass(frozen=True)
 class Timing:
-    """One model's blocks over all processes, and the runs that each process spent on warming it up."""
+    """One model's blocks over all processes, and the runs that each process spent on warming it up; `unsteady` are the
+    processes in which it did not come to rest, `held_back` the rounds in which the device was slowed down."""
 
     blocks: tuple[Block, ...] = ()
     warmup_runs: tuple[int, ...] = ()
+    unsteady: tuple[int, ...] = ()
+    held_back: tuple[HeldBack, ...] = ()
 
 
 OPENING = Opening()
@@ -183,4 +186,15 @@ def _timing(found: Sequence[ModelResult], settings: Measure) -> Timing:
             for block in blocks_of(process, one, settings.blocks, settings.runs_per_block)
         ),
         warmup_runs=tuple(one.warmup_runs for one in found),
+        unsteady=tuple(process for process, one in enumerate(found) if one.steady is False),
+        held_back=held_back(list(enumerate(found))),
+    )
+
+
+def held_back(found: Sequence[tuple[int, ModelResult]]) -> tuple[HeldBack, ...]:
+    """The rounds after which the device said that it is slowed down, of one model in numbered processes."""
+    return tuple(
+        HeldBack(process=process, round=number, reasons=reasons)
+        for process, one in found
+        for number, reasons in one.held_back.items()
     )

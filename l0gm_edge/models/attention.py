@@ -18,12 +18,12 @@ class SelfAttention(nn.Module):
         self.query, self.key, self.value = (nn.Linear(features, heads * self.head_width) for _ in range(3))
         self.project = nn.Linear(heads * self.head_width, features)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Attend over axis 1."""
+    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Attend over axis 1; `bias`, of a shape that spreads to (n, heads, tokens, tokens), is added to the scores."""
         n, tokens, _ = x.shape
         split = (n, tokens, self.heads, self.head_width)
         query, key, value = (layer(x).view(split).transpose(1, 2) for layer in (self.query, self.key, self.value))
-        mixed = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias).transpose(1, 2)
         out: Tensor = self.project(mixed.reshape(n, tokens, self.heads * self.head_width))
         return out
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from l0gm_edge.core.dataset import SPLITS, Dataset
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.recipe import Data, Model, Recipe
 from l0gm_edge.models import encoders
@@ -61,6 +63,29 @@ def build(recipe: Recipe, shapes: Mapping[str, tuple[int, ...]], classes: int) -
             where=f"recipe {recipe.name}",
             allowed=f"one encoder for each modality of data set {data}: {', '.join(sorted(shapes))}",
         )
-    parts = {name: encoders.plugin(configs[name].encoder).build(configs[name], shapes[name]) for name in sorted(shapes)}
+    parts = {name: encoders.build(configs[name], shapes[name]) for name in sorted(shapes)}
     moe = MoE(recipe.model.latent, recipe.moe.hidden, recipe.moe.experts, recipe.moe.top_k)
     return LateFusion(parts, recipe.model.latent, recipe.model.dropout, moe, classes)
+
+
+def require_readable(model: Model, dataset: Dataset) -> None:
+    """Refuse encoders of token ids for real numbers, the reverse, and those that lack words of the data.
+
+    Raises RecipeError.
+    """
+    for name, config in model.encoders.items():
+        values = [getattr(dataset, split).inputs[name] for split in SPLITS]
+        are_ids = values[0].dtype == np.int64
+        if are_ids != (config.vocabulary is not None):
+            raise RecipeError(
+                f"model.encoders.{name}.encoder: found {config.encoder}",
+                where=f"data set {dataset.name}",
+                allowed=f"one that reads {'token ids' if are_ids else 'real numbers'}: that is what {name} holds",
+            )
+        largest = max(int(part.max()) for part in values)
+        if config.vocabulary is not None and largest >= config.vocabulary:
+            raise RecipeError(
+                f"model.encoders.{name}.vocabulary: found {config.vocabulary}",
+                where=f"data set {dataset.name}",
+                allowed=f"more than its largest token id, {largest}",
+            )

@@ -2,8 +2,8 @@
 
 For Python 3.8, numpy and the runtime under test, in a process and a folder of its own. The job names a task for a
 list of models: `prepare` (files looked at, engines built), `latency` (raw nanoseconds), `outputs` (answers to whole
-sets) or `footprint` (load time and peak memory). The result is written whole or not at all; a failure is one too
-(status "failed", message, exit status 1).
+sets), `footprint` (load time and peak memory), or that of a file beside this (`energy_task`, ...). The result is
+written whole or not at all; a failure is one too (status "failed", message, exit status 1).
 """
 
 from __future__ import annotations
@@ -173,16 +173,16 @@ def timed_runs(model: Model, feeds: list[Any], runs: int, first: int = 0) -> lis
     return taken
 
 
-def warm_up(model: Model, feeds: list[Any], limits: Json) -> int:
-    """Run until two windows in a row have the same median, within the limits; returns how many runs it took."""
-    runs, before, deadline = 0, 0.0, time.monotonic() + limits["max_seconds"]
-    while not model.timed and runs < limits["max_runs"] and time.monotonic() < deadline:
+def warm_up(model: Model, feeds: list[Any], limits: Json) -> Json:
+    """Run until two windows in a row have the same median, within the limits; how many runs that took, and whether it
+    came to that (null of runtimes that warm up on their own)."""
+    runs, before, steady, deadline = 0, 0.0, False, time.monotonic() + limits["max_seconds"]
+    while not model.timed and not steady and runs < limits["max_runs"] and time.monotonic() < deadline:
         median = float(np.median(timed_runs(model, feeds, limits["window"])))
         runs += limits["window"]
-        if before and abs(median / before - 1) <= limits["tolerance"] and runs >= limits["min_runs"]:
-            break
+        steady = before > 0 and abs(median / before - 1) <= limits["tolerance"] and runs >= limits["min_runs"]
         before = median
-    return runs
+    return {"warmup_runs": runs, "steady": None if model.timed else steady}
 
 
 def nothing(job: Json, _: dict[str, Row]) -> list[Json]:
@@ -197,14 +197,18 @@ def latency(job: Json, sets: dict[str, Row]) -> list[Json]:
         with speaking_of(spec):
             model = open_model(spec)
             feeds = [model.feed(row) for row in sample_rows(model, job, sets)]
-            loaded.append(({"warmup_runs": warm_up(model, feeds, job["warm_up"]), "rounds": []}, model, feeds))
+            loaded.append(({**warm_up(model, feeds, job["warm_up"]), "rounds": [], "held_back": {}}, model, feeds))
+    watch = beside("held_back").Watch()
     order, settle = random.Random(job["seed"]), job["settle_runs"]  # noqa: S311 (an order, not a secret)
     gc.disable()
-    for _ in range(job["rounds"]):
+    for number in range(job["rounds"]):
         for found, model, feeds in order.sample(loaded, len(loaded)):
             if not model.timed:
                 timed_runs(model, feeds, settle)  # the caches still hold the model before
             found["rounds"].append(timed_runs(model, feeds, job["runs_per_block"], first=settle))
+        reasons = watch.reasons()
+        for found, _, _ in loaded if reasons else ():
+            found["held_back"][number] = reasons
     return [found for found, _, _ in loaded]
 
 
@@ -274,7 +278,8 @@ def main(job_path: str) -> int:
             with speaking_of(spec):
                 facts.append(prepare(spec))
         sets = {split: dict(np.load(path)) for split, path in job["inputs"].items()}
-        task = {"prepare": nothing, "latency": latency, "outputs": outputs, "footprint": footprint}[job["task"]]
+        ours = {"prepare": nothing, "latency": latency, "outputs": outputs, "footprint": footprint}
+        task = ours.get(job["task"]) or beside(f"{job['task']}_task").perform
         for spec, known, one in zip(job["models"], facts, task(job, sets)):
             one.update(known, name=spec["name"], sha256=spec["sha256"])
             result["models"].append(one)

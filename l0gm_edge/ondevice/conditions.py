@@ -2,7 +2,8 @@
 
 `machine` does not change; `conditions` does. What the device does not tell is null, never guessed. TOOLS is JSON: by
 name, the command of a tool of the device's own, and whether it goes on until it is stopped; what those that are there
-say comes back as it is under `answers`. One file for Python 3.8, standard library only.
+say comes back as it is under `answers`. Settings that a killed run left are given back first. For Python 3.8, standard
+library only.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import subprocess
 import sys
 import threading
 import time
-from importlib import metadata
+from contextlib import suppress
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
-CPU = Path("/sys/devices/system/cpu")
-THERMAL = Path("/sys/class/thermal")
+ROOT = Path(os.environ.get("L0GM_EDGE_ROOT", "/"))
+CPU = ROOT / "sys/devices/system/cpu"
+THERMAL = ROOT / "sys/class/thermal"
 TOOL_SECONDS, LONGEST = 5.0, 200_000
 RUNTIMES = (
     "onnxruntime",
@@ -78,7 +81,8 @@ def _version(package: str) -> str:
 
 
 def conditions() -> dict[str, Any]:
-    """Time, load, governor, mean clock of the cores, and the hottest thermal zone, right now."""
+    """Time, load, governor, mean clock of the cores and whether it may vary, the fan, the hottest thermal zone, and why
+    the system holds itself back, right now."""
     clocks = numbers(sorted(CPU.glob("cpu[0-9]*/cpufreq/scaling_cur_freq")))
     zones = numbers(sorted(THERMAL.glob("thermal_zone*/temp")))
     return {
@@ -87,7 +91,14 @@ def conditions() -> dict[str, Any]:
         "governor": text_of(CPU / "cpu0" / "cpufreq" / "scaling_governor"),
         "frequency_mhz": sum(clocks) / len(clocks) / 1000 if clocks else None,
         "temperature_c": max(zones) / 1000 if zones else None,
+        **beside("board").steadiness(),
+        "throttled": beside("held_back").Watch().reasons(),
     }
+
+
+def beside(name: str) -> Any:
+    """Another of the programs that the host sends."""
+    return import_module(f"{__package__}.{name}" if __package__ else name)
 
 
 def answers(tools: dict[str, tuple[list[str], bool]]) -> dict[str, str]:
@@ -111,5 +122,8 @@ def answer(command: list[str], streams: bool) -> str:
 
 
 if __name__ == "__main__":
+    os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+    with suppress(beside("settings").Refused):  # what stands is told below
+        beside("settings").recover()
     asked = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
     print(json.dumps({"machine": machine(), "conditions": conditions(), "answers": answers(asked)}))

@@ -6,8 +6,8 @@ import numpy as np
 
 from l0gm_edge import devices
 from l0gm_edge.check import regression
-from l0gm_edge.check.slow_operators import slow_operators
-from l0gm_edge.core.comparison import Comparison, Pair, Session
+from l0gm_edge.check.slow_operators import operator_changes, slow_operators
+from l0gm_edge.core.comparison import Comparison, OperatorChange, Pair, Session
 from l0gm_edge.core.errors import RefusedInput
 from l0gm_edge.core.hardware import Execution, HardwareProfile
 from l0gm_edge.core.progress import Progress, Silent
@@ -30,21 +30,22 @@ def compare(
     *,
     attempts: int = ATTEMPTS,
     effort: Effort = EFFORT,
+    with_operators: bool = False,
     progress: Progress = SILENT,
 ) -> Comparison:
     """Is the candidate worse than the baseline on this device?
 
     Either is a model file, the folder of a bundle or a run, or git:REVISION:PATH of one of these. Models of the same
-    runtime are timed side by side; while that does not settle it, again, in `attempts` sessions at most. Raises
-    RefusedInput, IntegrityError and DeviceFailed.
+    runtime are timed side by side; while that does not settle it, again, in `attempts` sessions at most. Operators are
+    profiled where latency fails, or with `with_operators`. Raises RefusedInput, IntegrityError and DeviceFailed.
     """
     if hardware.execution is not Execution.HARDWARE:
         raise RefusedInput(f"{hardware.name} is {hardware.execution}; only real hardware can be timed")
     with opened(baseline, hardware) as theirs, opened(candidate, hardware) as ours:
         pairs, notes = paired(theirs, ours)
-        with devices.plugin(hardware.transport.kind).connect(hardware) as device:
+        with devices.opened(hardware) as device:
             job.put_programs(device)
-            found = tuple(_pair(device, hardware, *pair, attempts, effort, progress) for pair in pairs)
+            found = tuple(_pair(device, hardware, *pair, attempts, effort, with_operators, progress) for pair in pairs)
     return Comparison(hardware=hardware.name, baseline=baseline, candidate=candidate, pairs=found, notes=notes)
 
 
@@ -55,6 +56,7 @@ def _pair(
     candidate: Source,
     attempts: int,
     effort: Effort,
+    with_operators: bool,
     progress: Progress,
 ) -> Pair:
     theirs = _placed(device, hardware, "baseline", baseline)
@@ -69,11 +71,13 @@ def _pair(
                 ab.time_pair(device, hardware, theirs, ours, inputs, first=first, effort=effort, step=task.advance)
             )
         verdicts = regression.verdicts(baseline.contender, candidate.contender, sessions, hardware.regression)
+    told, operators = _explained(device, theirs, ours, verdicts, with_operators)
     return Pair(
         baseline=baseline.contender,
         candidate=candidate.contender,
         sessions=tuple(sessions),
-        verdicts=_explained(device, theirs, ours, verdicts),
+        verdicts=told,
+        operators=operators,
     )
 
 
@@ -96,12 +100,15 @@ def _samples(device: Device, baseline: Source, candidate: Source) -> dict[str, s
 
 
 def _explained(
-    device: Device, baseline: ModelFile, candidate: ModelFile, verdicts: tuple[Verdict, ...]
-) -> tuple[Verdict, ...]:
-    """The verdicts, where latency failed with the operators that cost it."""
+    device: Device, baseline: ModelFile, candidate: ModelFile, verdicts: tuple[Verdict, ...], asked: bool
+) -> tuple[tuple[Verdict, ...], tuple[OperatorChange, ...]]:
+    """The verdicts, where latency failed with the operators that cost it; and what each operator takes, if profiled."""
     failed = next((one for one in verdicts if (one.check, one.status) == ("latency", Status.FAIL)), None)
-    if failed is None:
-        return verdicts
+    if failed is None and not asked:
+        return verdicts, ()
     theirs, ours = layers.measure(device, baseline), layers.measure(device, candidate)
+    changes = operator_changes(ours, theirs) if ours.layers and theirs.layers else ()
+    if failed is None:
+        return verdicts, changes
     told = failed.model_copy(update={"reason": f"{failed.reason}; {slow_operators(ours, theirs, 'the baseline')}"})
-    return tuple(told if one is failed else one for one in verdicts)
+    return tuple(told if one is failed else one for one in verdicts), changes

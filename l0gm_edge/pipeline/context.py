@@ -12,11 +12,12 @@ from pathlib import Path
 from l0gm_edge import data
 from l0gm_edge.core import store
 from l0gm_edge.core.dataset import Dataset
+from l0gm_edge.core.distillation import OwnTeacher
 from l0gm_edge.core.entry import Entry
 from l0gm_edge.core.errors import OwnCodeFailed
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.progress import Progress
-from l0gm_edge.core.recipe import OwnData, OwnModel, OwnTeacher, Recipe
+from l0gm_edge.core.recipe import OwnData, OwnModel, Recipe
 from l0gm_edge.pipeline import own_code
 
 DATA_KEY = "data.entry"

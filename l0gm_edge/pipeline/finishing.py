@@ -27,6 +27,7 @@ from l0gm_edge.core.store import file_sha256
 from l0gm_edge.devices import Device
 from l0gm_edge.measure import conditions, job, tasks
 from l0gm_edge.measure.job import Arrays, ModelFile
+from l0gm_edge.measure.settings import held
 
 SET = "samples"
 ARM = ("aarch64", "arm")
@@ -77,7 +78,7 @@ def finish(
     if runtime is None or not ours:
         return ()
     folder.mkdir(parents=True, exist_ok=True)
-    connection = devices.plugin(profile.transport.kind).connect(profile)
+    connection = devices.opened(profile)
     with connection as device, progress.task("finish", len(ours)) as task:
         job.put_programs(device)
         inputs = tasks.put_sets(device, {SET: rows})
@@ -173,16 +174,16 @@ def _timed(bench: _Bench, one: Chosen, forms: Sequence[Form]) -> tuple[tuple[Rac
     plain = bench.placed(name, one.source)
     copies = [bench.placed(key, one.source, session.opening(settings)) for key, settings in rivals.items()]
     others = [bench.placed(key, bench.folder / form.path) for key, form in ahead.items()]
-    times = tasks.time_interleaved(bench.device, [plain, *copies, *others], bench.inputs, bench.measure)
+    with held(bench.device, bench.profile) as device:
+        times = tasks.time_interleaved(device, [plain, *copies, *others], bench.inputs, bench.measure)
+        loads_ns = tasks.load_times(device, [plain, *others], bench.inputs)
     found = {key: ratio(timing.blocks, times[name].blocks) for key, timing in times.items()}
     raced = tuple(
         Raced(settings=settings, ratio=told.value, interval=(told.low, told.high))
         for key, settings in rivals.items()
         if (told := found[key])
     )
-    loads = {
-        key: median(taken) for key, taken in tasks.load_times(bench.device, [plain, *others], bench.inputs).items()
-    }
+    loads = {key: median(taken) for key, taken in loads_ns.items()}
     return raced, [
         form.model_copy(
             update={

@@ -48,7 +48,7 @@ def measure(context: Context, folder: Path) -> None:
     hardware, made = context.hardware, context.run.path("compile")
     files = [(artifact, made / artifact.path) for artifact in _artifacts(context)]
     inputs = {split: dict(getattr(context.dataset, split).inputs) for split in SPLITS}
-    with devices.plugin(hardware.transport.kind).connect(hardware) as device:
+    with devices.opened(hardware) as device:
         found = bench.measure(device, hardware, files, inputs, context.recipe.measure, folder, context.progress)
     store.write_value(folder / "measurements.json", Measurements(measurements=found))
 

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from l0gm_edge.compile import export
 from l0gm_edge.core import arrays, scores, store
 from l0gm_edge.core.dataset import Dataset
+from l0gm_edge.core.distillation import OwnTeacher
 from l0gm_edge.core.hardware import ChannelMultiple
 from l0gm_edge.core.plan import PrunePlan, Sized
-from l0gm_edge.core.recipe import OwnModel, OwnTeacher, Recipe, SiteKind
+from l0gm_edge.core.recipe import Model, OwnModel, Recipe, SiteKind
 from l0gm_edge.core.report import Routing
 from l0gm_edge.cost.latency import Latency
 from l0gm_edge.gates.session import Session
@@ -42,6 +43,8 @@ def rehearse(context: Context) -> None:
     Raises DataError, RecipeError, OwnCodeFailed, TargetImpossible or ExportFailed.
     """
     recipe, data = context.recipe, context.dataset
+    if isinstance(recipe.model, Model):
+        fusion.require_readable(recipe.model, data)
     if isinstance(recipe.model, OwnModel):
         own_model.require_fit(fresh_model(recipe, data), recipe.model, own_model.KEY, data)
     if recipe.distill is not None:

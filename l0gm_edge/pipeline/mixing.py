@@ -31,6 +31,7 @@ from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device
 from l0gm_edge.measure import comparing, job, layers, tasks
 from l0gm_edge.measure.job import ModelFile
+from l0gm_edge.measure.settings import held
 from l0gm_edge.quantize import forms
 
 TIE = 1.02
@@ -148,7 +149,7 @@ def mix(
         return None
     backend = backends.mixing(runtime.name)
     sensitive = backend.sensitivity(plain, calibration, settings)
-    connection = devices.plugin(setting.hardware.transport.kind).connect(setting.hardware)
+    connection = devices.opened(setting.hardware)
     with tempfile.TemporaryDirectory(prefix="l0gm-edge-") as held, connection as device:
         job.put_programs(device)
         trying = _Trying(device, backend, runtime, plain, setting, Path(held))
@@ -205,7 +206,8 @@ class _Trying:
         rows, timing = self.setting.rows, self.setting.measure
         inputs = tasks.put_sets(self.device, {"samples": tasks.samples(rows)})
         placed = [self._placed(name) for name in (FLOAT, *wanted)]
-        timed = tasks.time_interleaved(self.device, placed, inputs, timing)
+        with held(self.device, self.setting.hardware) as device:
+            timed = tasks.time_interleaved(device, placed, inputs, timing)
         asked = tasks.put_sets(self.device, {"rows": rows})
         return tuple(
             Trial(

@@ -53,7 +53,7 @@ class Stage:
     def inputs(self, context: Context, records: dict[str, store.StageRecord]) -> dict[str, str]:
         """Digests of everything the stage is made from."""
         return {
-            "code": _source_sha256(("core", "pipeline", *self.sources)),
+            "code": source_sha256(("core", "pipeline", *self.sources)),
             "tools": _digest(environment.tool_versions()),
             **self.settings(context),
             **{name: records[name].sha256 for name in self.after if name in records},
@@ -265,7 +265,7 @@ def _digest(*parts: Value | int | Mapping[str, object] | None) -> str:
     return store.text_sha256("\n".join(texts))
 
 
-def _source_sha256(folders: tuple[str, ...]) -> str:
+def source_sha256(folders: tuple[str, ...]) -> str:
     """Digest of the package's source under these folders, so that a result never outlives the code that made it."""
     digest = hashlib.sha256()
     for folder in folders:

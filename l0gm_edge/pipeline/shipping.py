@@ -200,7 +200,7 @@ def _read(compiled: Compiled, profile: HardwareProfile, measure: Measure, folder
     """What the device says to the rows, beside the reference."""
     pairs = [(artifact, path) for path, artifact in compiled.files.items()]
     reference = {role: {SPLIT: logits} for role, logits in compiled.reference.items()}
-    with devices.plugin(profile.transport.kind).connect(profile) as device:
+    with devices.opened(profile) as device:
         found = bench.measure(device, profile, pairs, {SPLIT: compiled.rows}, measure, folder, progress)
     measured = tuple(
         Measured(artifact, one, {split: np.load(folder / path) for split, path in one.outputs.items()})

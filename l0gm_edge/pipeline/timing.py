@@ -22,6 +22,7 @@ from l0gm_edge.devices import Device
 from l0gm_edge.measure import comparing, conditions, job, tasks
 from l0gm_edge.measure.comparing import Comparison, Ratios
 from l0gm_edge.measure.job import Arrays
+from l0gm_edge.measure.settings import held
 from l0gm_edge.pipeline import cuts
 from l0gm_edge.pipeline.cuts import Subject
 
@@ -68,18 +69,19 @@ class Bench:
                 cuts.export_floor(self.subject, programs[FLOOR])
             files = cuts.convert(runtime, [dense, control, *programs.values()], task.advance)
             models = {one: files[program] for one, program in programs.items()}
-            return comparing.compare(
-                self._device,
-                runtime,
-                self._hardware.threads,
-                files[dense],
-                files[control],
-                models,
-                self._inputs,
-                settings,
-                task.advance,
-                self._hardware.opening(runtime),
-            )
+            with held(self._device, self._hardware) as device:
+                return comparing.compare(
+                    device,
+                    runtime,
+                    self._hardware.threads,
+                    files[dense],
+                    files[control],
+                    models,
+                    self._inputs,
+                    settings,
+                    task.advance,
+                    self._hardware.opening(runtime),
+                )
 
 
 @contextmanager
@@ -89,7 +91,7 @@ def bench(subject: Subject, hardware: HardwareProfile, rows: Arrays, progress: P
     Raises RefusedInput for a device whose times mean nothing, and DeviceFailed.
     """
     require_real(hardware)
-    connection = devices.plugin(hardware.transport.kind).connect(hardware)
+    connection = devices.opened(hardware)
     with tempfile.TemporaryDirectory(prefix="l0gm-edge-cuts-") as folder, connection as device:
         job.put_programs(device)
         inputs = tasks.put_sets(device, {"samples": tasks.samples(rows)})

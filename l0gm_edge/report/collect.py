@@ -86,6 +86,7 @@ def _row(evidence: Evidence, one: Measured, choice: Choice | None) -> ArtifactRo
         bytes_ratio_to_dense=artifact.size_bytes / dense.artifact.size_bytes if dense else None,
         load_ms=median(measurement.load_ns) / 1e6 if measurement.load_ns else None,
         peak_memory_bytes=measurement.peak_memory_bytes,
+        energy_mj=measurement.energy.mj,
         chosen=bool(choice and choice.chosen),
         why=choice.why if choice else _role_of_dense(one),
         notes=artifact.notes,

@@ -50,7 +50,7 @@ def markdown(found: Comparison) -> str:
         parts += [f"- {escape(one.check)}: {escape(one.reason)}" for one in open_ones(pair)]
         parts.append("")
     parts += [f"- {escape(note)}" for note in found.notes]
-    return "\n".join([*parts, f"<sub>{escape(_provenance(found))}</sub>", ""])
+    return "\n".join([*parts, f"<sub>{escape(provenance(found))}</sub>", ""])
 
 
 def junit(found: Comparison) -> str:
@@ -118,7 +118,8 @@ def _change(one: Verdict) -> tuple[str, str]:
     return f"{one.value:.3f}x{interval}", f"{limit}x"
 
 
-def _provenance(found: Comparison) -> str:
+def provenance(found: Comparison) -> str:
+    """Where the figures come from, in one line."""
     first = found.pairs[0]
     session = first.sessions[0]
     processes = len({block.process for one in first.sessions for copy in one.candidate.copies for block in copy})

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from l0gm_edge.core.artifact import Role
 from l0gm_edge.core.measurement import LayerTime
 from l0gm_edge.core.report import Report
 from l0gm_edge.core.store import value_sha256
 from l0gm_edge.report import gates, headline, lineup, outcome, reliability, sizing, tradeoff, wording
+from l0gm_edge.report.pages import template
 
 LAYERS_SHOWN = 12
 HEAT_STEPS = 5
@@ -36,7 +33,7 @@ def render(report: Report) -> str:
     listed = {entry.row.name for entry in entries} | {None}
     peak_share = max((share for row in report.routing.share for share in row if math.isfinite(share)), default=0.0)
     recipe_sha256 = value_sha256(report.recipe)
-    return _template().render(
+    return template("page.html").render(
         report=report,
         outcome=outcome.outcome(report),
         headline=headline.headline(report),
@@ -61,19 +58,6 @@ def render(report: Report) -> str:
         recipe_sha256=recipe_sha256,
         recipe_json=json.dumps(report.recipe.model_dump(mode="json"), indent=2, ensure_ascii=False),
     )
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals["w"] = wording
-    return environment.get_template("page.html")
 
 
 def _heat(share: float, peak: float) -> int:

@@ -15,17 +15,20 @@ WIDTH, HEIGHT = 300, 360
 LEFT, RIGHT, TOP, BOTTOM = 40, 290, 10, 260
 COUNTS_TOP, COUNTS_BOTTOM = 276, 318
 BAR_WIDTH = 5
+FEW = 10
+"""Samples below which the accuracy of a bin says little: one more or less moves it by ten points."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One bin in SVG units: its dot, and its bar of the count strip."""
+    """One bin in SVG units: its dot, and its bar of the count strip; `few` samples make a dot that says little."""
 
     x: float
     y: float
     bar_left: float
     bar_top: float
     bar_height: float
+    few: bool
     title: str
 
 
@@ -90,6 +93,7 @@ def _mark(bin_: Bin, largest: int, shift: float) -> Mark:
         round(x + shift, 2),
         round(COUNTS_BOTTOM - height, 2),
         round(height, 2),
+        bin_.count < FEW,
         f"confidence {wording.percent(bin_.confidence)}, accuracy {wording.percent(bin_.accuracy)}, "
         f"{wording.count(bin_.count)} samples",
     )

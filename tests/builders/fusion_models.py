@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from l0gm_edge.core.dataset import Split
-from l0gm_edge.core.recipe import Data, Distill, Encoder, Gates, Learn, Model, MoE, Recipe, SiteKind, Target
+from l0gm_edge.core.distillation import Distill
+from l0gm_edge.core.recipe import Data, Encoder, Gates, Learn, Model, MoE, Recipe, SiteKind, Target
 from l0gm_edge.gates.session import Session
 from l0gm_edge.models import fusion
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from l0gm_edge.core.hardware import HardwareProfile, Transport
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 PRIVILEGE_SEPARATION = Path("/run/sshd")
+NOTHING: Mapping[str, str] = {}
 
 CONFIG = """\
 ListenAddress 127.0.0.1
@@ -34,7 +35,7 @@ UsePAM no
 class Sshd:
     """A server in a folder; what a client asks for runs in `home`."""
 
-    def __init__(self, folder: Path, home: Path) -> None:
+    def __init__(self, folder: Path, home: Path, environment: Mapping[str, str]) -> None:
         self.folder, self.home, self.port = folder, home, free_port()
         for key in ("host_key", "client_key", "other_key"):
             command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", key, "-f", str(folder / key)]
@@ -45,7 +46,9 @@ class Sshd:
         (folder / "authorized_keys").write_text(
             f'restrict,port-forwarding,command="{enter}" {self.public("client_key")}\n'
         )
-        (folder / "sshd_config").write_text(CONFIG.format(port=self.port, folder=folder))
+        given = "".join(f' "{name}={value}"' for name, value in environment.items())
+        config = CONFIG.format(port=self.port, folder=folder) + (f"SetEnv{given}\n" if given else "")
+        (folder / "sshd_config").write_text(config)
         self._server: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -108,11 +111,11 @@ class Sshd:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Sshd]:
-    """A running server in this folder."""
+def serving(folder: Path, environment: Mapping[str, str] = NOTHING) -> Iterator[Sshd]:
+    """A running server in this folder; what it runs finds this in its environment."""
     home = folder / "home"
     home.mkdir()
-    server = Sshd(folder, home)
+    server = Sshd(folder, home, environment)
     server.start()
     try:
         yield server

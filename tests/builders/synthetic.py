@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from l0gm_edge.core.artifact import Artifact, Role, TensorSpec
+from l0gm_edge.core.energy import Energy
 from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.core.evidence import Evidence, Logits, Measured
 from l0gm_edge.core.hardware import Budgets, Execution, HardwareProfile, Runtime
@@ -81,7 +82,7 @@ def measured(role: Role, runtime: str, scheme: str, *, ms: float, size: int, noi
         "blocks": blocks(ms, seed=seed),
         "load_ns": (4_000_000, 5_000_000, 6_000_000),
         "peak_memory_bytes": 30_000_000,
-        "energy_mj": 0.5,
+        "energy": Energy(mj=0.5, mean_mw=5000.0, seconds=3.0, runs=30_000, samples=30, rails=("VDD_IN",)),
         "layers": (LayerTime(name="a", op="Gemm", mean_ns=int(ms * 9e5)),),
         "providers": shares() if runtime == "onnxruntime" else (),
         "conditions_before": NOON,

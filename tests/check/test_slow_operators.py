@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from l0gm_edge.check.slow_operators import slow_operators
+from l0gm_edge.check.slow_operators import operator_changes, slow_operators
 from l0gm_edge.core.measurement import LayerTime
 
 
@@ -33,3 +33,13 @@ def test_only_the_kind_is_named_where_names_differ() -> None:
 def test_nothing_to_say() -> None:
     assert slow_operators(profiled(a=100), profiled(a=100), "it") == "no single operator takes longer"
     assert slow_operators(Profiled(), profiled(a=100), "it") == "no per-operator times to say where"
+
+
+def test_what_each_operator_takes_is_told_of_both_models() -> None:
+    found = operator_changes(profiled(stem=100, body=300, extra=50), profiled(stem=100, body=200, head=100))
+    assert [(one.operator, one.before, one.after) for one in found] == [
+        ("Conv body", 0.5, 0.75),
+        ("Conv extra", 0, 0.125),
+        ("Conv stem", 0.25, 0.25),
+        ("Conv head", 0.25, 0),
+    ]

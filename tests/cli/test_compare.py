@@ -33,6 +33,17 @@ def test_the_status_is_that_of_the_verdicts_in_every_form(invoke: Invoke, tmp_pa
     assert ("::warning" in result.stdout) == (found.status == "INCONCLUSIVE")
 
 
+def test_the_page_has_what_operators_take(invoke: Invoke, tmp_path: Path) -> None:
+    small = str(tiny_models.write_onnx(tmp_path / "m.onnx"))
+    large = str(tiny_models.write_onnx(tmp_path / "n.onnx", outputs=3))
+    files = [str(tmp_path / name) for name in ("page.html", "all.json")]
+    result = invoke("compare", small, large, *FEW, "--report", files[0], "--samples", files[1])
+    found = Comparison.model_validate_json(Path(files[1]).read_bytes())
+    assert result.exit_code == EXIT_STATUS[found.status]
+    assert any(one.operator.startswith("Identity") and not one.before for one in found.pairs[0].operators)
+    assert "not there → " in Path(files[0]).read_text(encoding="utf-8")
+
+
 def test_json_is_one_document_with_the_raw_runs(invoke: Invoke, tmp_path: Path) -> None:
     model = str(tiny_models.write_onnx(tmp_path / "m.onnx"))
     result = invoke("compare", model, model, *FEW, "--json")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import tiny_models
+from board import appearing
 from click.testing import Result
 
 Invoke = Callable[..., Result]
@@ -33,6 +34,15 @@ def test_json_is_one_document_with_the_raw_runs(invoke: Invoke, tmp_path: Path) 
     assert [one["q"] for one in found["percentiles"]] == [50, 90, 99]
     assert [one["value_ns"] is None for one in found["percentiles"]] == [False, False, True]
     assert sum(len(block["latencies_ns"]) for block in found["blocks"]) == 70
+
+
+def test_the_page_has_every_operator(invoke: Invoke, tmp_path: Path) -> None:
+    model = tiny_models.write_tflite(tmp_path / "m.tflite", fallback=True)
+    result = invoke("profile", str(model), *FEW, "--report", str(tmp_path / "page.html"))
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "FLOOR_MOD" in page
+    assert "off the fast path" in page
 
 
 @pytest.mark.parametrize("name", ["m.engine", "m.pt2", "absent.onnx"])
@@ -62,3 +72,33 @@ def test_a_machine_without_a_gpu_says_so_in_one_line_and_ends_with_status_4(invo
     assert result.exit_code == 4
     assert "there is no NVIDIA GPU on this device: libcuda.so.1 cannot be loaded" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_long_run_is_one_document_of_windows(invoke: Invoke, tmp_path: Path) -> None:
+    model = str(tiny_models.write_onnx(tmp_path / "m.onnx"))
+    result = invoke("profile", model, "--hardware", "host-cpu", "--sustained", "1s", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["asked_s"] == 1
+    assert len(found["points"]) == len(found["windows"]) >= 2
+
+
+def test_a_throttled_device_ends_with_status_3(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = appearing(tmp_path, monkeypatch)
+    board.write("sys/class/thermal/cooling_device0/cur_state", "2")
+    model = str(tiny_models.write_onnx(tmp_path / "m.onnx"))
+    result = invoke("profile", model, *FEW)
+    assert result.exit_code == 3
+    assert "does not count: the device was held back in 7 rounds of runs" in " ".join(result.stdout.split())
+    result = invoke("profile", model, "--hardware", "host-cpu", "--sustained", "1s")
+    assert result.exit_code == 0
+    assert "held back" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "given",
+    [("--sustained", "20"), ("--min-duration", "soon"), ("--threads", "0"), ("--threads", "1,1"), ("--batch", "3")],
+)
+def test_options_without_sense_end_with_status_2(invoke: Invoke, tmp_path: Path, given: tuple[str, str]) -> None:
+    model = str(tiny_models.write_onnx(tmp_path / "m.onnx"))
+    assert invoke("profile", model, *FEW, *given).exit_code == 2

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from l0gm_edge.core import load
+from l0gm_edge.core.distillation import OwnTeacher
 from l0gm_edge.core.entry import Entry
 from l0gm_edge.core.errors import RecipeError
-from l0gm_edge.core.recipe import Data, Model, MoE, OwnData, OwnModel, OwnTeacher, Recipe
+from l0gm_edge.core.recipe import Data, Model, MoE, OwnData, OwnModel, Recipe
 
 OWN = """\
 name: own

@@ -146,3 +146,22 @@ def test_intervals_are_the_same_every_time() -> None:
     one, two = make_blocks(1e6, seed=1), make_blocks(1e6, seed=2)
     assert latency.ratio(one, two) == latency.ratio(one, two)
     assert latency.block_percentile(one, 90) == latency.block_percentile(one, 90)
+
+
+@settings(max_examples=60)
+@given(st.integers(11, 20_000), st.sampled_from([50.0, 90.0, 95.0, 99.0]))
+def test_early_stopping_discards_as_many_runs_as_the_binomial_allows(runs: int, q: float) -> None:
+    found = latency.early_stopping(range(1, runs + 1), q)
+    if runs < latency.samples_needed(q):
+        assert found is None
+        return
+    assert found is not None
+    allowed = runs + 1 - int(found)  # runs at or above it
+    assert stats.binom.cdf(allowed, runs, 1 - q / 100) <= 0.01 + 1e-9
+    assert stats.binom.cdf(allowed + 1, runs, 1 - q / 100) > 0.01 - 1e-9
+
+
+def test_early_stopping_is_right_about_a_known_percentile_99_times_in_100() -> None:
+    draw, true_p90 = np.random.default_rng(5), np.log(10) * 1e6
+    found = [latency.early_stopping(draw.exponential(1e6, 300).astype(int) + 1, 90) for _ in range(2000)]
+    assert np.mean([one is not None and one >= true_p90 for one in found]) >= 0.985

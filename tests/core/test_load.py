@@ -219,6 +219,11 @@ def test_a_valid_profile_loads_with_unknown_facts(tmp_path: Path) -> None:
         ("budgets: {p90: 5}", "budgets.p90: unknown key; did you mean 'p90_ms'?"),
         ("transport: {kind: locla}", "transport.kind: found 'locla'; did you mean 'local'?"),
         ("chipset: {valeu: x}", "chipset.valeu: unknown key; did you mean 'value'?"),
+        ("conditions: set", "conditions: set needs something to set: power_mode, governor, clocks or fan"),
+        ("affinity: [1]\nthreads: 2", "2 threads do not fit on the 1 cores of affinity"),
+        ("affinity: [1, 1]", "each core may stand once in affinity; found 1, 1"),
+        ("fan: 256", "fan: Input should be less than or equal to 255 (found 256)"),
+        ("clocks: high", "clocks: Input should be 'max' (found 'high')"),
     ],
 )
 def test_a_wrong_profile_is_refused(tmp_path: Path, added: str, expected: str) -> None:

@@ -26,6 +26,7 @@ RAW: dict[str, Any] = {
     ],
     "load_ns": [100],
     "peak_memory_bytes": 1000,
+    "energy": {"mj": 0.5},
     "conditions_before": {"time": "t"},
     "conditions_after": {"time": "t"},
     "outputs": {},
@@ -34,7 +35,7 @@ RAW: dict[str, Any] = {
     "commit": None,
     "dirty": None,
 }
-UNTIMED = {"blocks": [], "load_ns": [], "peak_memory_bytes": None}
+UNTIMED = {"blocks": [], "load_ns": [], "peak_memory_bytes": None, "energy": {}}
 
 
 def test_latencies_come_back_raw_and_in_order() -> None:
@@ -46,7 +47,7 @@ def test_latencies_come_back_raw_and_in_order() -> None:
 def test_figures_from_anything_but_hardware_are_refused(execution: str, figure: str) -> None:
     raw = RAW | UNTIMED | {"execution": execution}
     assert Measurement.model_validate(raw).latencies_ns == ()
-    with pytest.raises(ValidationError, match=f"latency and memory cannot come from {execution} execution"):
+    with pytest.raises(ValidationError, match=f"latency, memory and energy cannot come from {execution} execution"):
         Measurement.model_validate(raw | {figure: RAW[figure]})
 
 

@@ -77,7 +77,7 @@ def test_the_project_runs_from_the_recipe_that_init_wrote(tmp_path: Path) -> Non
 def test_the_distillation_it_shows_is_a_valid_one(tmp_path: Path) -> None:
     import yaml
 
-    from l0gm_edge.core.recipe import Distill
+    from l0gm_edge.core.distillation import Distill
 
     (shown,) = re.findall(r"```yaml\n(.*?)```", TEXT, flags=re.DOTALL)
     assert Distill.model_validate(yaml.safe_load(shown)["distill"]).features is not None

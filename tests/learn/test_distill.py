@@ -11,8 +11,8 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics.pairwise import cosine_similarity
 from torch import Tensor, nn
 
+from l0gm_edge.core.distillation import Distill, Features, Relations
 from l0gm_edge.core.errors import RecipeError
-from l0gm_edge.core.recipe import Distill, Features, Relations
 from l0gm_edge.learn import losses
 from l0gm_edge.learn.distill import LinearMap, Teacher, relations, tapped
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import board as boards
 import pytest
 import tiny_models
 from fake_device import FakeDevice
@@ -25,6 +26,12 @@ def hardware(root: Path) -> HardwareProfile:
 def device(hardware: HardwareProfile) -> Iterator[FakeDevice]:
     with local.connect(hardware) as real:
         yield FakeDevice(real)
+
+
+@pytest.fixture
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> boards.Board:
+    """A Jetson that is a folder, as which this machine appears."""
+    return boards.appearing(tmp_path, monkeypatch)
 
 
 def artifact(path: Path, role: Role = Role.COMPRESSED) -> tuple[Artifact, Path]:

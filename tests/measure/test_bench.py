@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_models
+from board import Board
 from fake_device import FakeDevice
 
+from l0gm_edge.check.steady import unsteady
 from l0gm_edge.core import latency
 from l0gm_edge.core.artifact import Artifact
 from l0gm_edge.core.errors import DeviceFailed, IntegrityError
@@ -190,3 +192,16 @@ def answering(program: str, result: CommandResult):  # type: ignore[no-untyped-d
         return result if program in command else None
 
     return answer
+
+
+def test_a_board_with_rails_that_is_slowed_down_says_both(
+    device: FakeDevice, hardware: HardwareProfile, artifacts: Artifacts, board: Board, tmp_path: Path
+) -> None:
+    board.rail("VDD_IN", 5000, 1000)
+    board.write("sys/class/thermal/cooling_device0/cur_state", "1")
+    one, _, floor = measure(device, hardware, artifacts, tmp_path / "out")
+    assert one.energy.mean_mw == pytest.approx(5000)
+    assert one.energy.rails == ("VDD_IN",)
+    assert floor.energy.unavailable == "not measured"
+    assert {(held.process, held.round) for held in one.held_back} == {(p, r) for p in range(2) for r in range(6)}
+    assert "held back in 12 rounds" in (unsteady(one, hardware) or "")

@@ -11,9 +11,9 @@ from fake_device import FakeDevice
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.measurement import Conditions
+from l0gm_edge.core.profiled import State
 from l0gm_edge.devices import CommandResult, Outcome
 from l0gm_edge.measure import conditions, job
-from l0gm_edge.measure.conditions import State
 
 
 def state(**told: object) -> State:
@@ -53,7 +53,7 @@ def test_no_answer_is_a_device_failure(device: FakeDevice) -> None:
         ({}, {"power_mode": "MAXN"}, {"power_mode": "15W"}, "the power mode changed from MAXN to 15W"),
         ({"power_mode": "MAXN"}, {"power_mode": "15W"}, {"power_mode": "15W"}, "is 15W; the profile asks for MAXN"),
         ({}, {"frequency_mhz": 1500.0}, {"frequency_mhz": 900.0}, "the clock fell from 1500 to 900 MHz"),
-        ({"max_temperature_c": 70}, {"temperature_c": 40.0}, {"temperature_c": 81.0}, "ended at 81 °C, above"),
+        ({"max_temperature_c": 70}, {"temperature_c": 40.0}, {"temperature_c": 81.0}, "was at 81 °C, above"),
     ],
 )
 def test_each_disturbance_is_told_in_words(

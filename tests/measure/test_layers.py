@@ -8,8 +8,6 @@ import numpy as np
 import onnx
 import pytest
 from fake_device import FakeDevice
-from hypothesis import given
-from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from l0gm_edge.core.measurement import LayerTime
@@ -19,13 +17,6 @@ from l0gm_edge.measure import layers
 from l0gm_edge.measure.job import ModelFile
 
 MODEL = ModelFile(name="m", path="m.tflite", sha256="0" * 64, runtime="tflite", threads=2)
-
-
-@given(st.lists(st.integers(1, 10**9), min_size=1))
-def test_shares_sum_to_one_and_keep_the_order(times: list[int]) -> None:
-    found = layers.shares([LayerTime(name=str(index), op="op", mean_ns=ns) for index, ns in enumerate(times)])
-    assert sum(found) == pytest.approx(1)
-    assert [share * sum(times) for share in found] == pytest.approx(times)
 
 
 def test_the_runtimes_program_is_asked_with_the_models_threads(device: FakeDevice) -> None:

@@ -276,24 +276,25 @@ def make_model(agent: ModuleType, clock: Clock, placed: list[Any]) -> Any:
     return agent.Model({}, [], None, None, placed.append, clock.run, None)
 
 
-def warm_up(agent: ModuleType, monkeypatch: pytest.MonkeyPatch, durations: Any, **limits: Any) -> int:
+def warm_up(agent: ModuleType, monkeypatch: pytest.MonkeyPatch, durations: Any, **limits: Any) -> tuple[int, bool]:
     clock = Clock(durations)
     monkeypatch.setattr(agent, "time", clock)
-    runs: int = agent.warm_up(make_model(agent, clock, []), ["row"], WARM_UP | limits)
-    return runs
+    found = agent.warm_up(make_model(agent, clock, []), ["row"], WARM_UP | limits)
+    return found["warmup_runs"], found["steady"]
 
 
 def test_warm_up_ends_when_two_windows_agree(agent: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     falling = itertools.chain([900] * 5, [600] * 5, [400] * 5, itertools.repeat(300))
-    assert warm_up(agent, monkeypatch, falling) == 25
-    assert warm_up(agent, monkeypatch, itertools.repeat(300)) == 10
-    assert warm_up(agent, monkeypatch, itertools.repeat(300), min_runs=30) == 30
+    assert warm_up(agent, monkeypatch, falling) == (25, True)
+    assert warm_up(agent, monkeypatch, itertools.repeat(300)) == (10, True)
+    assert warm_up(agent, monkeypatch, itertools.repeat(300), min_runs=30) == (30, True)
 
 
 def test_warm_up_ends_at_its_limits(agent: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     never = (1000 * 2**index for index in itertools.count())
-    assert warm_up(agent, monkeypatch, never, max_runs=20, max_seconds=1e9) == 20
-    assert warm_up(agent, monkeypatch, (10**8 * (1 + n // 5) for n in itertools.count()), max_seconds=0.9) == 10
+    assert warm_up(agent, monkeypatch, never, max_runs=20, max_seconds=1e9) == (20, False)
+    rising = (10**8 * (1 + n // 5) for n in itertools.count())
+    assert warm_up(agent, monkeypatch, rising, max_seconds=0.9) == (10, False)
 
 
 def test_timed_runs_rotate_through_the_rows(agent: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

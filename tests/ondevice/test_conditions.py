@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -12,17 +11,16 @@ from types import ModuleType
 
 import pytest
 
+from l0gm_edge.ondevice import board, conditions, held_back
+
 PROGRAM = Path(__file__).parents[2] / "l0gm_edge" / "ondevice" / "conditions.py"
 
 
 @pytest.fixture
-def program() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("conditions_under_test", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    for module in (board, held_back):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    return conditions
 
 
 def write(path: Path, text: str) -> None:

@@ -6,10 +6,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import fleets
+import profiles
 import pytest
 
+from l0gm_edge.core.comparison import Comparison
 from l0gm_edge.core.report import Report
-from l0gm_edge.report import html
+from l0gm_edge.report import comparison_page, fleet_page, html, profile_page
 
 pytestmark = pytest.mark.browser
 FLAGS = (
@@ -45,10 +48,10 @@ def chromium() -> str:
     return found
 
 
-def look(chromium: str, folder: Path, report: Report, width: int, theme: str) -> dict[str, int]:
+def look(chromium: str, folder: Path, text: str, width: int, theme: str) -> dict[str, int]:
     """What the browser sees of the page in a frame of this width."""
     wrapper = folder / "wrapper.html"
-    wrapper.write_text(WRAPPER.format(width=width, page=escaping.escape(html.render(report))), encoding="utf-8")
+    wrapper.write_text(WRAPPER.format(width=width, page=escaping.escape(text)), encoding="utf-8")
     scheme = f"--blink-settings=preferredColorScheme={0 if theme == 'dark' else 1}"
     command = [chromium, *FLAGS, scheme, f"--user-data-dir={folder / 'profile'}", "--dump-dom", wrapper.as_uri()]
     dom = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
@@ -59,7 +62,7 @@ def look(chromium: str, folder: Path, report: Report, width: int, theme: str) ->
 
 @pytest.mark.parametrize("width", [1280, 400])
 def test_the_page_fits_and_loads_nothing(chromium: str, tmp_path: Path, any_report: Report, width: int) -> None:
-    seen = look(chromium, tmp_path, any_report, width, "light")
+    seen = look(chromium, tmp_path, html.render(any_report), width, "light")
     assert seen["overflow"] <= 0
     assert seen["sticking_out"] == 0
     assert seen["loaded"] == 0
@@ -67,5 +70,30 @@ def test_the_page_fits_and_loads_nothing(chromium: str, tmp_path: Path, any_repo
 
 
 def test_the_page_follows_the_theme(chromium: str, tmp_path: Path, reports: dict[str, Report]) -> None:
-    seen = {theme: look(chromium, tmp_path, reports["passing"], 1280, theme)["dark"] for theme in ("light", "dark")}
+    page = html.render(reports["passing"])
+    seen = {theme: look(chromium, tmp_path, page, 1280, theme)["dark"] for theme in ("light", "dark")}
     assert seen == {"light": 0, "dark": 1}
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("page", ["profile", "comparison", "fleet of profiles", "fleet of comparisons"])
+def test_pages_of_devices_fit_too(chromium: str, tmp_path: Path, page: str, width: int) -> None:
+    pages = {
+        "profile": lambda: profile_page.render(profiles.profile(model=f"models/{'long' * 30}.onnx")),
+        "comparison": lambda: comparison_page.render(_comparison()),
+        "fleet of profiles": lambda: opened(fleet_page.render(fleets.of_profiles())),
+        "fleet of comparisons": lambda: opened(fleet_page.render(fleets.of_comparisons())),
+    }
+    seen = look(chromium, tmp_path, pages[page](), width, "dark")
+    assert (seen["sticking_out"], seen["loaded"], seen["dark"]) == (0, 0, 1)
+    assert seen["overflow"] <= 0
+
+
+def _comparison() -> Comparison:
+    found = next(one.comparison for one in fleets.of_comparisons().members if one.comparison)
+    return found.model_copy(update={"candidate": "git:v1.2:" + "bundles/" * 30})
+
+
+def opened(page: str) -> str:
+    """The page with everything unfolded."""
+    return page.replace("<details>", "<details open>")

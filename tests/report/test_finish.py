@@ -58,3 +58,7 @@ def test_the_document_keeps_every_figure(reports: dict[str, Report]) -> None:
     report = next(iter(reports.values())).model_copy(update={"finishes": (FINISH,)})
     assert Report.model_validate_json(report.model_dump_json()) == report
     assert json.loads(report.model_dump_json())["finishes"][0]["raced"][0]["ratio"] == 0.9
+
+
+def test_a_form_that_answers_alike_says_so() -> None:
+    assert str(FORM.model_copy(update={"difference": 0.0})).endswith("; the same outputs")

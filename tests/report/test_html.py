@@ -111,6 +111,16 @@ def test_auroc_is_shown_where_there_is_one(reports: dict[str, Report]) -> None:
     assert text.count("0.918") >= len(rows)
 
 
+def test_energy_is_shown_where_a_device_told_it(reports: dict[str, Report]) -> None:
+    report = next(iter(reports.values()))
+    assert "Energy" not in Page(html.render(report)).text
+    first, *rest = report.artifacts
+    told = report.model_copy(update={"artifacts": (first.model_copy(update={"energy_mj": 7.25}), *rest)})
+    text = Page(html.render(told)).text
+    assert "Energy mJ" in text
+    assert "7.25" in text
+
+
 def test_the_longest_operations_come_first_and_shares_add_up(reports: dict[str, Report]) -> None:
     text = html.render(reports["passing"]).partition("Where the time goes")[2].partition("</section>")[0]
     for block in text.split("<h3>")[1:]:

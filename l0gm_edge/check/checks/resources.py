@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from statistics import median
 
-from l0gm_edge.check.limits import on_estimate, on_value
+from l0gm_edge.check.limits import not_measured, on_estimate, on_value
+from l0gm_edge.check.steady import unsteady
 from l0gm_edge.core.artifact import Role
 from l0gm_edge.core.evidence import Measured, Readings
-from l0gm_edge.core.hardware import Budgets
+from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.latency import Estimate
+from l0gm_edge.core.measurement import Measurement
 from l0gm_edge.core.verdict import Verdict
 
 
 def check(evidence: Readings) -> tuple[Verdict, ...]:
     """A verdict per compressed artifact and budget that is set."""
-    budgets = evidence.hardware.budgets
-    return tuple(verdict for one in evidence.of_role(Role.COMPRESSED) for verdict in _verdicts(one, budgets))
+    hardware = evidence.hardware
+    return tuple(verdict for one in evidence.of_role(Role.COMPRESSED) for verdict in _verdicts(one, hardware))
 
 
-def _verdicts(one: Measured, budgets: Budgets) -> list[Verdict]:
-    measurement, peak = one.measurement, one.measurement.peak_memory_bytes
+def _verdicts(one: Measured, hardware: HardwareProfile) -> list[Verdict]:
+    measurement, peak, budgets = one.measurement, one.measurement.peak_memory_bytes, hardware.budgets
     verdicts = []
     if budgets.file_mb:
         size = one.artifact.size_bytes / 1e6
@@ -31,9 +33,18 @@ def _verdicts(one: Measured, budgets: Budgets) -> list[Verdict]:
         used = peak / 1e6 if peak else None
         verdicts.append(on_value("peak_memory", measurement, used, budgets.peak_memory_mb, "MB", "peak memory"))
     if budgets.energy_mj:
-        energy = measurement.energy_mj
-        verdicts.append(on_value("energy", measurement, energy, budgets.energy_mj, "mJ", "energy of one inference"))
+        verdicts.append(_energy(measurement, hardware, budgets.energy_mj))
     return verdicts
+
+
+def _energy(measurement: Measurement, hardware: HardwareProfile, limit: float) -> Verdict:
+    """INCONCLUSIVE, and why, where nothing tells of power, or where the device was another than it should be."""
+    found, what = measurement.energy, "energy of one inference"
+    why = found.unavailable or unsteady(measurement, hardware)
+    if found.mj is None or why:
+        reason = f"{what} was not measured: {why or 'the device told nothing'}"
+        return not_measured("energy", measurement, limit, "mJ", reason)
+    return on_value("energy", measurement, found.mj, limit, "mJ", what)
 
 
 def _load_ms(load_ns: tuple[int, ...]) -> Estimate | None:

@@ -1,4 +1,4 @@
-"""Encoders, one file a modality; each defines `build(config, shape) -> Encoder`."""
+"""Encoders, one file a modality; each defines `build(config, shape) -> Encoder`, and what it `TAKES`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from torch import nn
 
 from l0gm_edge.core import plugins
 from l0gm_edge.core import recipe as recipes
+from l0gm_edge.core.errors import RecipeError
+
+OPTIONS = ("attention", "vocabulary")
+"""Keys of an encoder that not every one reads."""
 
 
 class Encoder(nn.Module):
@@ -17,12 +21,26 @@ class Encoder(nn.Module):
 
 
 class EncoderPlugin(Protocol):
-    """What a file of this folder defines."""
+    """What a file of this folder defines; `TAKES` are those of OPTIONS that it reads."""
+
+    TAKES: tuple[str, ...]
 
     def build(self, config: recipes.Encoder, shape: tuple[int, ...]) -> Encoder:
         """Make an encoder for samples of a shape. Raises RecipeError when the shape does not fit."""
 
 
-def plugin(name: str) -> EncoderPlugin:
-    """The encoder plug-in of this name. Raises RecipeError when there is none."""
-    return cast(EncoderPlugin, plugins.load(__name__, name))
+def build(config: recipes.Encoder, shape: tuple[int, ...]) -> Encoder:
+    """Make the encoder that `config` names for samples of a shape.
+
+    Raises RecipeError when there is none of this name, the shape does not fit, or an option is missing or not read.
+    """
+    plugin = cast(EncoderPlugin, plugins.load(__name__, config.encoder))
+    given = {name for name in OPTIONS if getattr(config, name) is not None}
+    for name in sorted(given ^ set(plugin.TAKES)):
+        needs = name in plugin.TAKES
+        raise RecipeError(
+            f"encoder '{config.encoder}' {'needs' if needs else 'has no'} {name}",
+            allowed=", ".join(("encoder", "widths", "out", "dropout", *plugin.TAKES)),
+            todo=f"{'give' if needs else 'leave out'} the key {name}",
+        )
+    return plugin.build(config, shape)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from l0gm_edge.core import recipe as recipes
 from l0gm_edge.models.encoders import _convolution
 
+TAKES: tuple[str, ...] = ()
+
 
 def build(config: recipes.Encoder, shape: tuple[int, ...]) -> _convolution.ConvolutionEncoder:
     """Make the encoder for samples of `shape` (channels, frequency bins, frames)."""

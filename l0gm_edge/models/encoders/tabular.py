@@ -8,6 +8,8 @@ from l0gm_edge.core import recipe as recipes
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.models.encoders import Encoder
 
+TAKES: tuple[str, ...] = ()
+
 
 class TabularEncoder(Encoder):
     """Linear and ReLU for each width, then the interface."""

@@ -8,6 +8,7 @@ import pytest
 from synthetic import evidence, hardware, with_artifact
 
 from l0gm_edge.check.checks.resources import check
+from l0gm_edge.core.energy import Energy
 from l0gm_edge.core.verdict import Status
 
 ONE = "compressed-onnxruntime-fp32"
@@ -23,8 +24,9 @@ ONE = "compressed-onnxruntime-fp32"
         ("load_time", {"load_ns": ()}, Status.INCONCLUSIVE),
         ("peak_memory", {"peak_memory_bytes": 64_000_001}, Status.FAIL),
         ("peak_memory", {"peak_memory_bytes": None}, Status.INCONCLUSIVE),
-        ("energy", {"energy_mj": 1.5}, Status.FAIL),
-        ("energy", {"energy_mj": None}, Status.INCONCLUSIVE),
+        ("energy", {"energy": Energy(mj=1.5)}, Status.FAIL),
+        ("energy", {"energy": Energy(unavailable="no rail")}, Status.INCONCLUSIVE),
+        ("energy", {"energy": Energy(unavailable="throttled, perhaps", mj=0.1)}, Status.INCONCLUSIVE),
     ],
 )
 def test_budget(name: str, changes: dict[str, Any], status: Status) -> None:

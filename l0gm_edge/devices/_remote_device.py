@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -11,10 +12,10 @@ from pathlib import Path, PurePosixPath
 
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.store import TEMPORARY, file_sha256
-from l0gm_edge.devices import CommandResult, Outcome
+from l0gm_edge.devices import CommandResult, Outcome, _alone
 from l0gm_edge.devices import _remote_scripts as scripts
 from l0gm_edge.devices._event_loop import EventLoop
-from l0gm_edge.devices._link import CLOSE_S, Link, TransportLost
+from l0gm_edge.devices._link import CLOSE_S, LOSSES, Attendant, Link, Silence, TransportLost
 from l0gm_edge.devices._paths import inside
 
 PYTHON = "python3"
@@ -32,6 +33,7 @@ class RemoteDevice:
 
     def __init__(self, link: Link, loop: EventLoop, python: str | None) -> None:
         self._link, self._loop, self._python = link, loop, python or PYTHON
+        self._keeper: Attendant | None = None
         self._id, self._runs = secrets.token_hex(8), 0
         self._login = PurePosixPath()
 
@@ -78,6 +80,27 @@ class RemoteDevice:
         path = self._python.removeprefix("~/")
         return str(self._login / path) if "/" in self._python else path
 
+    def reserve(self, name: str, wait_s: float) -> None:
+        """Have the device for this connection alone until it ends. Raises DeviceFailed when another keeps it.
+
+        A process there holds the lock. It outlives a lost connection for as long as that may be made again.
+        """
+        grace = str(math.ceil(self._link.reconnect_s + GRACE_S))
+        hold = partial(self._link.attend, scripts.HOLD, self._id, _alone.signature(), grace)
+        began = None
+        for _ in range(LOSSES):
+            keeper = self._loop.run(self._link.persistently(hold))
+            try:
+                waited_s = time.monotonic() - began if began else 0
+                _alone.await_keeper(partial(self._line, keeper), name, wait_s, waited_s)
+            except Silence:
+                began = began or time.monotonic()
+                self._loop.run(self._link.close())
+            else:
+                self._keeper, self._link.returning = keeper, self._attend
+                return
+        raise TransportLost(f"the connection was lost {LOSSES} times", where=self._link.where)
+
     def close(self) -> None:
         """End what still runs there, remove the work folder, and hang up."""
         try:
@@ -87,6 +110,14 @@ class RemoteDevice:
                     self._loop.run(self._link.persistently(work, patience_s=0))
         finally:
             self._loop.run(self._link.close())
+
+    def _line(self, keeper: Attendant, timeout_s: float) -> str:
+        return self._loop.run(keeper.line(timeout_s))
+
+    async def _attend(self) -> None:
+        """Tell the keeper that the connection is back."""
+        self._keeper = await self._link.attend(scripts.ATTEND, self._id)
+        await self._keeper.line(GRACE_S)
 
     async def _open(self) -> None:
         said = await self._link.shell(scripts.OPEN, self._id)

@@ -1,0 +1,46 @@
+"""Short video: a small convolutional network on each frame, then a transformer block over the frames."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from l0gm_edge.core import recipe as recipes
+from l0gm_edge.models.encoders import Encoder, _convolution
+from l0gm_edge.models.transformer import Block
+
+TAKES = ("attention",)
+
+
+class VideoEncoder(Encoder):
+    """Convolutions a frame, one token a frame with its place in time, a block, an interface on the mean token."""
+
+    def __init__(self, shape: tuple[int, int, int, int], config: recipes.Encoder) -> None:
+        super().__init__()
+        assert config.attention is not None
+        width, heads = config.attention.width, config.attention.heads
+        frames, channels, *size = shape
+        self.body = _convolution.body(channels, config.widths)
+        self.pool, positions = _convolution.grid(size, len(config.widths))
+        self.token = nn.Linear(config.widths[-1] * positions, width)
+        self.position = nn.Parameter(torch.randn(frames, width) * 0.02)
+        self.block = Block(width, heads, 2 * width, config.dropout)
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.interface = nn.Linear(width, config.out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, frames, channels, height, width) to (n, out)."""
+        n, frames = x.shape[:2]
+        maps = F.avg_pool2d(self.body(x.flatten(0, 1)), self.pool)
+        tokens = self.token(self.dropout(maps.flatten(1))).view(n, frames, -1)
+        states = self.norm(self.block(tokens + self.position)).mean(1)
+        out: Tensor = self.interface(states).relu()
+        return out
+
+
+def build(config: recipes.Encoder, shape: tuple[int, ...]) -> VideoEncoder:
+    """Make the encoder for samples of `shape` (frames, channels, height, width)."""
+    _convolution.require_maps("video", shape, ("frames", "channels", "height", "width"), config.widths)
+    return VideoEncoder((shape[0], shape[1], shape[2], shape[3]), config)

@@ -1,0 +1,35 @@
+"""Pre-norm transformer blocks (arXiv 1706.03762, norms moved before the layers: arXiv 2002.04745)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from l0gm_edge.models.attention import SelfAttention
+
+
+class Block(nn.Module):
+    """Self-attention, then a GELU feed-forward, each behind a norm and beside a shortcut.
+
+    (n, tokens, width) -> (n, tokens, width); `bias`, if any, is added to the attention scores.
+    """
+
+    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = SelfAttention(width, heads)
+        self.feed_forward = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Map states to states of the same shape."""
+        x = x + self.dropout(self.attention(self.norm1(x), bias))
+        out: Tensor = x + self.dropout(self.feed_forward(self.norm2(x)))
+        return out
+
+
+def attention_bias(present: Tensor) -> Tensor:
+    """What keeps absent tokens from being looked at: (n, tokens) of ones and zeros -> (n, 1, 1, tokens).
+
+    A finite number, so that int8 ranges and a row without any token stay sound.
+    """
+    return (present[:, None, None, :] - 1.0) * 1e4
