@@ -98,10 +98,10 @@ def _show_operators(operators: OperatorTimes, console: Console) -> None:
         console.print(f"[yellow]no operator times:[/] {escape(operators.unavailable)}")
         return
     table = Table(box=None, pad_edge=False)
-    table.add_column("operator")
+    table.add_column("operator", no_wrap=True)
     table.add_column("name", overflow="ellipsis", no_wrap=True, style="dim")
-    table.add_column("mean", justify="right")
-    table.add_column("share", justify="right")
+    table.add_column("mean", justify="right", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
     table.add_column("")
     ranked = sorted(zip(shares(operators.layers), operators.layers, strict=True), key=lambda pair: -pair[0])
     for share, layer in ranked[:SHOWN_OPERATORS]:

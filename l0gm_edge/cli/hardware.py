@@ -56,22 +56,30 @@ def show(profile: str, as_json: bool) -> None:
 @click.option(
     "--ssh", "login", metavar="[USER@]HOST", help="Ask the board at the other end of SSH.  [default: this machine]"
 )
-@click.option("--port", type=click.IntRange(1, 65535), help="Port of its SSH server.  [default: 22]")
+@click.option("--adb", "serial", metavar="SERIAL", help="Ask the Android device that `adb devices` lists so.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="Port of its SSH server, or of adb's.  [default: 22, or 5037]"
+)
 @click.option("--python", help="The Python on the device that has its runtimes.")
 @click.option(
     "--write", "file", type=click.Path(path_type=Path, dir_okay=False), help="Fill in, or make, this profile."
 )
 @json_option
-def probe(login: str | None, port: int | None, python: str | None, file: Path | None, as_json: bool) -> None:
+def probe(
+    login: str | None, serial: str | None, port: int | None, python: str | None, file: Path | None, as_json: bool
+) -> None:
     """Ask a device what it is, and print its profile.
 
     With --write the profile in FILE is filled in: what the device tells replaces what stood there, the rest stays as it
-    is, comments too. Without --ssh the device of FILE is asked, or this machine.
+    is, comments too. Without --ssh and --adb the device of FILE is asked, or this machine.
     """
     from l0gm_edge.pipeline import probing
 
+    if login and serial:
+        raise click.UsageError("--ssh and --adb are two ways; give one")
     user, _, host = (login or "").rpartition("@")
-    way = {"kind": "ssh" if login else None, "address": host, "user": user, "port": port, "python": python}
+    kind = "ssh" if login else "adb" if serial else None
+    way = {"kind": kind, "address": host or serial, "user": user, "port": port, "python": python}
     found = probing.probe({key: value for key, value in way.items() if value}, file)
     if as_json:
         print_json(found)

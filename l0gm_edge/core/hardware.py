@@ -106,7 +106,8 @@ class Jump(Value):
 class Transport(Value):
     """How the device is reached, and which Python there has its runtimes (by default, locally, our own).
 
-    Paths may begin with ~. Without `key_files`, the running agent and the usual files of ~/.ssh are asked.
+    Over ADB, `address` is the serial number and `port` that of the adb server. Paths may begin with ~. Without
+    `key_files`, the running agent and the usual files of ~/.ssh are asked.
     """
 
     kind: PlugIn = "local"
@@ -125,6 +126,9 @@ class Transport(Value):
         given = [name for name in ("address", "port", "user", "key_files", "jump") if getattr(self, name)]
         if self.kind == "local" and given:
             raise ValueError(f"kind local is this machine, which has no {' and no '.join(given)}; is it kind: ssh?")
+        of_ssh = [name for name in given if name not in ("address", "port")]
+        if self.kind == "adb" and of_ssh:
+            raise ValueError(f"kind adb has a serial number as its address, and no {' and no '.join(of_ssh)}")
         return self
 
 

@@ -1,8 +1,9 @@
 """What the device's own shell does for us, in POSIX sh; values come in as arguments, never as part of a script.
 
-Everything lies below `.cache/l0gm-edge` of the login folder: files by their sha256 in `blobs/`, and for each connection
-`work/ID/` with `files/` (the work folder, hard links into `blobs/`) and `runs/` (a folder a command). `lock` is the
-device's own: whoever holds it has the device alone.
+Everything lies below `.cache/l0gm-edge` of the login folder (over ADB, of a folder in /data/local/tmp): files by their
+sha256 in `blobs/`, and for each connection `work/ID/` with `files/` (the work folder, hard links into `blobs/`) and
+`runs/` (a folder a command). `lock` is the device's own: whoever holds it has the
+device alone.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ find work -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {{}} +
 mkdir -p work/$1/files work/$1/runs
 """
 
-# Link a blob into the work folder and say its sha256, or nothing where there is none: ID SHA256 PATH.
+# Link a blob into the work folder (Android lets nobody link: there it is copied) and say its sha256, or nothing where
+# there is none: ID SHA256 PATH.
 _LINK = """
 file=work/$1/files/$3
-mkdir -p "$(dirname "$file")" && ln -f blobs/$2 "$file" && touch blobs/$2 && sha256sum <"$file"
+mkdir -p "$(dirname "$file")" && { ln -f blobs/$2 "$file" 2>/dev/null || cp -f blobs/$2 "$file"; } &&
+  touch blobs/$2 && sha256sum <"$file"
 """
 PLACE = f"cd {ROOT} && {{ [ -f blobs/$2 ] || exit 0; }} || exit 1{_LINK}"
 
@@ -57,14 +60,15 @@ echo "$status $began $ended" >"$run/part" && mv "$run/part" "$run/end"
 """
 
 # Start a command unless it was started before, since a lost connection may hide that: ID RUN SECONDS COMMAND... .
+# Android's mksh closes descriptors above 2 in what it starts, except those that are named there again (9>&9).
 START = f"""
 umask 077
 cd {ROOT}/work/$1/files || exit 1
 run=../runs/$2 seconds=$3
 shift 3
 mkdir "$run" || {{ [ -d "$run" ]; exit; }}
-exec 9>"$run/lock" && flock 9 || exit 1
-setsid sh -c {shlex.quote(_RUN)} sh "$run" "$seconds" "$@" </dev/null >/dev/null 2>&1 &
+exec 9>"$run/lock" && flock 9 9>&9 || exit 1
+setsid sh -c {shlex.quote(_RUN)} sh "$run" "$seconds" "$@" </dev/null >/dev/null 2>&1 9>&9 &
 """
 
 # Wait for the end of a command; its "STATUS BEGAN ENDED" (seconds of uptime) on the first line, then what it wrote, cut
@@ -99,20 +103,21 @@ cd {ROOT} || exit 1
 [ ! -s work/$1/keeper ] || kill "$(cat work/$1/keeper)"
 echo $$ >work/$1/keeper || exit 1
 exec 9<>lock || exit 1
-flock -n 9 || {{ sleep 1 9>&-; flock -n 9; }} || {{ echo "busy $(head -n 1 lock | head -c 200)"; flock 9; }} || exit 1
+flock -n 9 9>&9 || {{ sleep 1 9>&-; flock -n 9 9>&9; }} ||
+  {{ echo "busy $(head -n 1 lock | head -c 200)"; flock 9 9>&9; }} || exit 1
 echo "$2" >lock && echo held || exit 1
 cat >/dev/null 9>&-
 exec >/dev/null 2>&1
 while [ -d work/$1 ]; do
   sleep "$3" 9>&-
-  (flock -n 8) 8>>work/$1/leash 9>&- && break
-  (flock 8) 8>>work/$1/leash 9>&-
+  flock -n 8 8>>work/$1/leash 9>&- && break
+  flock 8 8>>work/$1/leash 9>&-
 done
 {_FORGET}"""
 
 # A connection that came back tells its keeper so: ID.
 ATTEND = f"""
-cd {ROOT}/work/$1 && exec 8>>leash && flock 8 && echo held && exec cat >/dev/null
+cd {ROOT}/work/$1 && exec 8>>leash && flock 8 8>&8 && echo held && exec cat >/dev/null 8>&8
 """
 
 # A connection ends: ID. All of it goes, and so do blobs that are old or too many.

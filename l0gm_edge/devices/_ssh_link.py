@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import IO, NamedTuple, TypeVar
+from typing import IO, TypeVar
 
 import asyncssh
 
@@ -17,46 +17,28 @@ from l0gm_edge.core.errors import DeviceFailed, RecipeError
 from l0gm_edge.core.hardware import Transport
 from l0gm_edge.core.told import plain
 from l0gm_edge.devices import _remote_scripts as scripts
+from l0gm_edge.devices._link import (
+    CHUNK_BYTES,
+    CLOSE_S,
+    LONGEST_LINE,
+    LONGEST_TEXT,
+    LOSSES,
+    Said,
+    Silence,
+    TransportLost,
+    refused,
+)
 
 T = TypeVar("T")
 
 CONNECT_S = 20.0
-CLOSE_S = 20.0
 MISSED_KEEPALIVES = 3
-LOSSES = 20
-"""How often a connection may be lost over one piece of work."""
-CHUNK_BYTES = 1 << 18
-LONGEST_TEXT = 1 << 20
-LONGEST_LINE = 2000
-
-
-class TransportLost(DeviceFailed):
-    """The device was reached and then no longer."""
-
-
-class Said(NamedTuple):
-    """How a script ended: its exit status, and what it wrote."""
-
-    status: int
-    stdout: bytes
-    stderr: bytes
-
-    def last_line(self) -> str:
-        """The last line of its errors, safe to show."""
-        lines = plain(self.stderr.decode(errors="replace")).strip().splitlines()
-        return lines[-1].strip() if lines else f"status {self.status}"
-
-
-class Silence(Exception):
-    """A script ended without an exit status, as it does when the connection goes."""
-
-
-LOST = (Silence, ConnectionError, asyncssh.DisconnectError, asyncssh.ChannelOpenError)
+GONE = (ConnectionError, asyncssh.DisconnectError, asyncssh.ChannelOpenError)
 """What is raised when the connection goes."""
 
 
-class Attendant:
-    """A script on the device that goes on as long as its connection."""
+class SshAttendant:
+    """A script on the device that goes on as long as its connection; conforms to `_link.Attendant`."""
 
     def __init__(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
         self._process = process
@@ -68,20 +50,19 @@ class Attendant:
             said = await asyncio.wait_for(self._process.stdout.readline(), timeout_s)
         except TimeoutError:
             return ""
+        except GONE as error:
+            raise Silence from error
         if said:
             return plain(said.decode(errors="replace")).strip()
         await self._process.wait_closed()
         if self._process.returncode is None:
             raise Silence
         told = plain((await self._process.stderr.read(LONGEST_LINE)).decode(errors="replace")).strip()
-        raise DeviceFailed(f"the device cannot be reserved: {told or f'status {self._process.returncode}'}")
+        raise refused(told, self._process.returncode)
 
 
-class Link:
-    """A way to one device, `reached` once it answered; `returning` is done whenever a lost connection is made again.
-
-    What is done over it may be done twice, and must bear that.
-    """
+class SshLink:
+    """A way to one device over SSH; conforms to `_link.Link`."""
 
     def __init__(self, transport: Transport) -> None:
         if transport.address is None:
@@ -94,6 +75,11 @@ class Link:
         self.returning: Callable[[], Awaitable[object]] | None = None
         self._transport, self._address = transport, transport.address
         self._connections: list[asyncssh.SSHClientConnection] = []
+
+    @property
+    def reconnect_s(self) -> float:
+        """How long a lost device is waited for."""
+        return self._transport.reconnect_s
 
     @property
     def where(self) -> str:
@@ -111,7 +97,7 @@ class Link:
             await self._connected(self._transport.reconnect_s if patience_s is None else patience_s)
             try:
                 return await work()
-            except LOST:
+            except (Silence, *GONE):
                 await self.close()
         raise TransportLost(f"the connection was lost {LOSSES} times", where=self.where)
 
@@ -147,10 +133,10 @@ class Link:
             raise Silence
         return Said(process.returncode, stdout.getvalue(), stderr.getvalue())
 
-    async def attend(self, script: str, *arguments: str) -> Attendant:
+    async def attend(self, script: str, *arguments: str) -> SshAttendant:
         """Start a script, inside of `persistently`, that goes on until the connection ends."""
         line = scripts.command(script, *arguments)
-        return Attendant(await self._connections[-1].create_process(line, encoding=None))
+        return SshAttendant(await self._connections[-1].create_process(line, encoding=None))
 
     async def close(self) -> None:
         """Close the connection, if there is one."""

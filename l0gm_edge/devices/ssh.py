@@ -10,13 +10,13 @@ from l0gm_edge.core import environment
 from l0gm_edge.core.hardware import HardwareProfile
 
 if TYPE_CHECKING:
-    from l0gm_edge.devices._ssh_device import SshDevice
+    from l0gm_edge.devices._remote_device import RemoteDevice
 
 EXTRA = "ssh"
 
 
 @contextmanager
-def connect(profile: HardwareProfile) -> Iterator[SshDevice]:
+def connect(profile: HardwareProfile) -> Iterator[RemoteDevice]:
     """Reach the device in the way of the profile's `transport`; its work folder is removed at the end.
 
     The device has sh and Linux's usual tools (coreutils, util-linux). Nothing of ~/.ssh/config counts. Raises
@@ -24,8 +24,10 @@ def connect(profile: HardwareProfile) -> Iterator[SshDevice]:
     """
     environment.require("asyncssh", EXTRA, "a device over SSH")
     from l0gm_edge.devices._event_loop import EventLoop
-    from l0gm_edge.devices._ssh_device import SshDevice
+    from l0gm_edge.devices._remote_device import RemoteDevice
+    from l0gm_edge.devices._ssh_link import SshLink
 
-    with closing(EventLoop()) as loop, closing(SshDevice(profile.transport, loop)) as device:
+    link = SshLink(profile.transport)
+    with closing(EventLoop()) as loop, closing(RemoteDevice(link, loop, profile.transport.python)) as device:
         device.open()
         yield device

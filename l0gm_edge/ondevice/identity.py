@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,32 @@ def field(text: str, name: str) -> str | None:
     return found.group(1).strip() if found and found.group(1).strip() else None
 
 
+def android(*names: str) -> str | None:
+    """Properties of Android, one beside the other; none on another system."""
+    found = []
+    for name in names:
+        try:
+            told = subprocess.run(["getprop", name], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10)
+        except (OSError, subprocess.SubprocessError):
+            return None
+        found.append(told.stdout.decode("utf-8", "replace").strip())
+    return " ".join(one for one in found if one) or None
+
+
 def chipset() -> str | None:
-    """The system on a chip as the device tree names it (its most general name stands last), else the processor."""
+    """Android's name of the system on a chip, else the device tree's (its most general stands last), else the CPU's."""
+    told = android("ro.soc.manufacturer", "ro.soc.model")
+    if told:
+        return told
     names = [name for name in text_of("proc/device-tree/compatible").split("\0") if name]
     return names[-1] if names else field(text_of("proc/cpuinfo"), "model name")
 
 
 def module() -> str | None:
     """The board's own name."""
+    told = android("ro.product.manufacturer", "ro.product.model")
+    if told:
+        return told
     board = text_of("proc/device-tree/model").strip("\0 \n") or field(text_of("proc/cpuinfo"), "Model")
     product = text_of("sys/devices/virtual/dmi/id/product_name").strip()
     return board or (None if product.lower() in NAMELESS else product)
@@ -47,7 +66,9 @@ def module() -> str | None:
 def software() -> str:
     """The distribution, NVIDIA's release of it where there is one, and the kernel."""
     l4t = re.match(r"# (R\d+) \(release\), REVISION: ([\d.]+)", text_of("etc/nv_tegra_release"))
+    release = android("ro.build.version.release")
     parts = (
+        "Android " + release if release else None,
         field(text_of("etc/os-release"), "PRETTY_NAME"),
         "L4T {}.{}".format(*l4t.groups()) if l4t else None,
         platform.system() + " " + platform.release(),

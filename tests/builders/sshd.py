@@ -36,7 +36,7 @@ class Sshd:
     """A server in a folder; what a client asks for runs in `home`."""
 
     def __init__(self, folder: Path, home: Path, environment: Mapping[str, str]) -> None:
-        self.folder, self.home, self.port = folder, home, _free_port()
+        self.folder, self.home, self.port = folder, home, free_port()
         for key in ("host_key", "client_key", "other_key"):
             command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", key, "-f", str(folder / key)]
             subprocess.run(command, check=True)
@@ -60,7 +60,7 @@ class Sshd:
         self._server = subprocess.Popen([SSHD, "-D", "-e", "-f", str(self.folder / "sshd_config")], stderr=log)
         log.close()
         deadline = time.monotonic() + 20
-        while not _answers(self.port):
+        while not answers(self.port):
             assert self._server.poll() is None, (self.folder / "log").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -132,14 +132,14 @@ def missing() -> str | None:
     return None if find_spec("asyncssh") else "asyncssh is not installed (pip install 'l0gm-edge[ssh]')"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
         return True
     return False

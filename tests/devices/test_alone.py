@@ -1,4 +1,4 @@
-"""One user of a device at a time: on this machine, and on a board behind a real sshd."""
+"""One user of a device at a time: on this machine, behind a real sshd, and behind the real adb client."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from l0gm_edge import devices
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
-from l0gm_edge.devices import Outcome, _alone, _ssh_device
+from l0gm_edge.devices import Outcome, _alone, _remote_device
 
-PLACES = ("local", "ssh")
+PLACES = {"local": None, "ssh": "server", "adb": "phone"}
+"""Transports, and which fixture each reaches."""
 HOLDING = """
 import sys, time
 from l0gm_edge import devices
@@ -35,11 +36,12 @@ with devices.opened(HardwareProfile.model_validate_json(sys.argv[1])) as device:
 
 @pytest.fixture(params=PLACES)
 def profile(request: pytest.FixtureRequest, hardware: HardwareProfile) -> HardwareProfile:
-    """This machine, or the same behind SSH."""
-    if request.param == "ssh":
-        board: HardwareProfile = request.getfixturevalue("server").profile(hardware)
-        return board
-    return hardware
+    """This machine, the same behind SSH, or a stand-in for a phone."""
+    reached = PLACES[request.param]
+    if reached is None:
+        return hardware
+    board: HardwareProfile = request.getfixturevalue(reached).profile(hardware)
+    return board
 
 
 @contextmanager
@@ -155,7 +157,7 @@ def child_of(pid: str) -> int | None:
 def test_a_lost_connection_keeps_the_device(
     server: object, hardware: HardwareProfile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_ssh_device, "GRACE_S", 1.0)
+    monkeypatch.setattr(_remote_device, "GRACE_S", 1.0)
     board = server.profile(hardware, reconnect_s=1)  # type: ignore[attr-defined]
     with devices.opened(board) as device:
         assert server.cut() > 0  # type: ignore[attr-defined]

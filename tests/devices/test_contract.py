@@ -1,4 +1,5 @@
-"""What every device transport must do; this machine, which tests can always reach, and an SSH server on it."""
+"""What every device transport must do; this machine, which tests can always reach, and an SSH server and an ADB
+device on it."""
 
 from __future__ import annotations
 
@@ -14,13 +15,15 @@ from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.devices import Device, Outcome
 
-REACHABLE = ("local", "ssh")
+REACHABLE = {"local": None, "ssh": "server", "adb": "phone"}
+"""Which fixture a transport reaches."""
 
 
 @pytest.fixture(params=REACHABLE)
 def device(request: pytest.FixtureRequest, hardware: HardwareProfile) -> Iterator[Device]:
-    if request.param == "ssh":
-        hardware = request.getfixturevalue("server").profile(hardware)
+    reached = REACHABLE[request.param]
+    if reached:
+        hardware = request.getfixturevalue(reached).profile(hardware)
     with devices.plugin(request.param).connect(hardware) as opened:
         yield opened
 

@@ -217,7 +217,7 @@ def test_what_a_device_says_is_safe_to_show_and_has_an_end(board: HardwareProfil
 def test_a_file_without_end_is_not_fetched(
     board: HardwareProfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("l0gm_edge.devices._ssh_device.MOST_FILE_BYTES", 1_000_000)
+    monkeypatch.setattr("l0gm_edge.devices._remote_device.MOST_FILE_BYTES", 1_000_000)
     with ssh.connect(board) as device:
         device.run(["ln", "-s", "/dev/zero", "endless"], 60)
         with pytest.raises(DeviceFailed, match="more than 1,000,000 bytes"):

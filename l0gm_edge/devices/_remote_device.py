@@ -1,4 +1,4 @@
-"""A work folder on a device at the other end of SSH, with commands that outlive the connection."""
+"""A work folder on a device at the other end of SSH or ADB, with commands that outlive the connection."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from l0gm_edge.core.errors import DeviceFailed
-from l0gm_edge.core.hardware import Transport
 from l0gm_edge.core.store import TEMPORARY, file_sha256
 from l0gm_edge.devices import CommandResult, Outcome, _alone
 from l0gm_edge.devices import _remote_scripts as scripts
 from l0gm_edge.devices._event_loop import EventLoop
+from l0gm_edge.devices._link import CLOSE_S, LOSSES, Attendant, Link, Silence, TransportLost
 from l0gm_edge.devices._paths import inside
-from l0gm_edge.devices._ssh_link import CLOSE_S, LOSSES, LOST, Attendant, Link, TransportLost
 
 PYTHON = "python3"
 MOST_FILE_BYTES = 4 << 30
@@ -29,12 +28,11 @@ GRACE_S = 60.0
 """How much longer than a command may take its end is waited for."""
 
 
-class SshDevice:
+class RemoteDevice:
     """An open work folder; conforms to `devices.Device`."""
 
-    def __init__(self, transport: Transport, loop: EventLoop) -> None:
-        self._link, self._loop, self._python = Link(transport), loop, transport.python or PYTHON
-        self._transport = transport
+    def __init__(self, link: Link, loop: EventLoop, python: str | None) -> None:
+        self._link, self._loop, self._python = link, loop, python or PYTHON
         self._keeper: Attendant | None = None
         self._id, self._runs = secrets.token_hex(8), 0
         self._login = PurePosixPath()
@@ -87,7 +85,7 @@ class SshDevice:
 
         A process there holds the lock. It outlives a lost connection for as long as that may be made again.
         """
-        grace = str(math.ceil(self._transport.reconnect_s + GRACE_S))
+        grace = str(math.ceil(self._link.reconnect_s + GRACE_S))
         hold = partial(self._link.attend, scripts.HOLD, self._id, _alone.signature(), grace)
         began = None
         for _ in range(LOSSES):
@@ -95,7 +93,7 @@ class SshDevice:
             try:
                 waited_s = time.monotonic() - began if began else 0
                 _alone.await_keeper(partial(self._line, keeper), name, wait_s, waited_s)
-            except LOST:
+            except Silence:
                 began = began or time.monotonic()
                 self._loop.run(self._link.close())
             else:
