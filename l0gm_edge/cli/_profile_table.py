@@ -19,6 +19,7 @@ from l0gm_edge.measure.threads import ThreadProfile
 
 SHOWN_OPERATORS = 15
 BAR_WIDTH = 20
+NARROWEST_NAME, GAPS = 12, 10
 
 
 def show(found: Profiled, console: Console | None = None) -> None:
@@ -97,17 +98,32 @@ def _show_operators(operators: OperatorTimes, console: Console) -> None:
     if operators.unavailable:
         console.print(f"[yellow]no operator times:[/] {escape(operators.unavailable)}")
         return
+    ranked = sorted(zip(shares(operators.layers), operators.layers, strict=True), key=lambda pair: -pair[0])
+    rows = [
+        (
+            f"{layer.op} *" if layer.op in operators.fallback_ops else layer.op,
+            layer.name,
+            time(layer.mean_ns),
+            f"{share:.1%}",
+            "█" * round(share * BAR_WIDTH),
+        )
+        for share, layer in ranked[:SHOWN_OPERATORS]
+    ]
+    beside_names = sum(max(len(row[at]) for row in rows) for at in (0, 2, 3, 4)) if rows else 0
     table = Table(box=None, pad_edge=False)
     table.add_column("operator", no_wrap=True)
-    table.add_column("name", overflow="ellipsis", no_wrap=True, style="dim")
+    table.add_column(
+        "name",
+        overflow="ellipsis",
+        no_wrap=True,
+        style="dim",
+        max_width=max(NARROWEST_NAME, console.width - beside_names - GAPS),
+    )
     table.add_column("mean", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
-    table.add_column("")
-    ranked = sorted(zip(shares(operators.layers), operators.layers, strict=True), key=lambda pair: -pair[0])
-    for share, layer in ranked[:SHOWN_OPERATORS]:
-        op = f"{layer.op} *" if layer.op in operators.fallback_ops else layer.op
-        bar = "█" * round(share * BAR_WIDTH)
-        table.add_row(escape(op), escape(layer.name), time(layer.mean_ns), f"{share:.1%}", f"[cyan]{bar}[/]")
+    table.add_column("", style="cyan")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
     console.print(table)
     rest = ranked[SHOWN_OPERATORS:]
     if rest:

@@ -31,6 +31,10 @@ def command(server_port: int | None) -> list[str]:
     return [program, *(["-P", str(server_port)] if server_port else [])]
 
 
+SERVER_SAYS = "* daemon"
+"""How lines begin that only tell of the server's start."""
+
+
 async def find(adb: list[str], serial: str) -> None:
     """Make sure that a device answers; one of the network (HOST:PORT) is connected. Raises DeviceFailed."""
     state, told = await _ask([*adb, "-s", serial, "get-state"])
@@ -43,9 +47,10 @@ async def find(adb: list[str], serial: str) -> None:
         state, told = await _ask([*adb, "-s", serial, "get-state"])
     if state == "device":
         return
-    why = (told or state or "adb says nothing").removeprefix("error: ")
+    lines = [line for line in (told or state).splitlines() if not line.startswith(SERVER_SAYS)]
+    why = (lines or ["adb says nothing"])[0].removeprefix("error: ")
     todo = next((text for sign, text in TODO.items() if sign in why), "`adb devices` tells what is there")
-    raise DeviceFailed(f"the device cannot be reached: {why.splitlines()[0]}", where=serial, todo=todo)
+    raise DeviceFailed(f"the device cannot be reached: {why}", where=serial, todo=todo)
 
 
 async def _ask(line: list[str]) -> tuple[str, str]:
