@@ -77,6 +77,7 @@ class Sshd:
     def stop(self) -> None:
         """Kill the server and every connection."""
         if self._server is not None:
+            self._server.send_signal(signal.SIGSTOP)  # whoever comes back at once is not let in between the two
             self.cut()
             self._server.kill()
             self._server.wait()
