@@ -10,6 +10,8 @@ from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.told import plain
 
 ANSWER_S = 20.0
+SERVER_SAYS = "* daemon"
+"""How lines begin that only tell of the server's start."""
 TRIES = 3
 """How often a device of the network is connected before it counts as away."""
 
@@ -29,10 +31,6 @@ def command(server_port: int | None) -> list[str]:
             "adb is not installed", where="PATH", todo="apt-get install adb, or Android's SDK platform tools"
         )
     return [program, *(["-P", str(server_port)] if server_port else [])]
-
-
-SERVER_SAYS = "* daemon"
-"""How lines begin that only tell of the server's start."""
 
 
 async def find(adb: list[str], serial: str) -> None:

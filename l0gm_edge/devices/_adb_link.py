@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -22,13 +21,15 @@ from l0gm_edge.core.told import plain
 from l0gm_edge.devices import _adb_client as client
 from l0gm_edge.devices import _remote_scripts as scripts
 from l0gm_edge.devices._link import (
-    CHUNK_BYTES,
     LONGEST_LINE,
     LONGEST_TEXT,
     LOSSES,
+    Away,
     Said,
     Silence,
     TransportLost,
+    arrive,
+    copy,
     refused,
 )
 
@@ -103,7 +104,7 @@ class AdbLink:
         """
         for _ in range(LOSSES):
             try:
-                await self._present(self.reconnect_s if patience_s is None else patience_s)
+                await arrive(self._present, self, self.reconnect_s if patience_s is None else patience_s)
                 await self._returned()
                 return await work()
             except Silence:
@@ -166,22 +167,14 @@ class AdbLink:
         assert process.stderr is not None
         try:
             await asyncio.gather(
-                self._read(process.stdout, stdout, most_bytes),
-                self._read(process.stderr, stderr, LONGEST_TEXT + MARK_BYTES),
+                copy(process.stdout, stdout, most_bytes, self),
+                copy(process.stderr, stderr, LONGEST_TEXT + MARK_BYTES, self),
             )
         except BaseException:
             _kill(process)
             raise
         finally:
             await process.wait()
-
-    async def _read(self, reader: asyncio.StreamReader, sink: IO[bytes], most_bytes: int) -> None:
-        read = 0
-        while chunk := await reader.read(CHUNK_BYTES):
-            read += len(chunk)
-            if read > most_bytes:
-                raise DeviceFailed(f"the device sends more than {most_bytes:,} bytes", where=self.where)
-            sink.write(chunk)
 
     async def _returned(self) -> None:
         """After a loss, also one that nothing but what attends has noticed."""
@@ -191,22 +184,13 @@ class AdbLink:
             await self.returning()
             self._lost = False
 
-    async def _present(self, patience_s: float) -> None:
-        """Make sure of the device: the first time at once, a lost one within so many seconds."""
-        deadline, pause_s = time.monotonic() + patience_s, 0.1
-        while True:
-            try:
-                await client.find(self._adb, self._serial)
-            except DeviceFailed as error:
-                if not self.reached:
-                    raise
-                if time.monotonic() + pause_s > deadline:
-                    raise TransportLost(f"the connection was lost: {error.what}", where=self.where) from error
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, 5.0)
-            else:
-                self.reached = True
-                return
+    async def _present(self) -> None:
+        """Make sure of the device. Raises Away where it is not there."""
+        try:
+            await client.find(self._adb, self._serial)
+        except DeviceFailed as error:
+            raise Away(error.what, error) from error
+        self.reached = True
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

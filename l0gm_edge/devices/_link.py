@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol, TypeVar
@@ -27,6 +29,13 @@ class Silence(Exception):
     """A script ended without an exit status, as it does when the connection goes."""
 
 
+class Away(Exception):
+    """A device that does not answer now: why, and what is raised for one that never did."""
+
+    def __init__(self, told: str, failed: DeviceFailed) -> None:
+        self.told, self.failed = told, failed
+
+
 class Said(NamedTuple):
     """How a script ended: its exit status, and what it wrote."""
 
@@ -40,12 +49,45 @@ class Said(NamedTuple):
         return lines[-1].strip() if lines else f"status {self.status}"
 
 
+class Reader(Protocol):
+    """Where a script's output comes from."""
+
+    async def read(self, n: int) -> bytes:
+        """At most so many bytes; none at the end."""
+
+
 class Attendant(Protocol):
     """A script on the device that goes on as long as its connection."""
 
     async def line(self, timeout_s: float) -> str:
         """Its next line; "" when it says none within so many seconds. Raises Silence when the connection is gone, and
         DeviceFailed when it ended by itself."""
+
+
+async def arrive(attempt: Callable[[], Awaitable[None]], link: Link, patience_s: float) -> None:
+    """Reach a device, which says that it is away by raising Away: the first time at once, a lost one within so many
+    seconds. Raises DeviceFailed, and TransportLost for a lost one that stays away."""
+    deadline, pause_s = time.monotonic() + patience_s, 0.1
+    while True:
+        try:
+            return await attempt()
+        except Away as away:
+            if not link.reached:
+                raise away.failed from away
+            if time.monotonic() + pause_s > deadline:
+                raise TransportLost(f"the connection was lost: {away.told}", where=link.where) from away
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, 5.0)
+
+
+async def copy(reader: Reader, sink: IO[bytes], most_bytes: int, link: Link) -> None:
+    """Everything that a reader gives, into a stream. Raises DeviceFailed for more than `most_bytes`."""
+    read = 0
+    while chunk := await reader.read(CHUNK_BYTES):
+        read += len(chunk)
+        if read > most_bytes:
+            raise DeviceFailed(f"the device sends more than {most_bytes:,} bytes", where=link.where)
+        sink.write(chunk)
 
 
 def refused(told: str, status: int | None) -> DeviceFailed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from io import BytesIO
@@ -18,14 +17,16 @@ from l0gm_edge.core.hardware import Transport
 from l0gm_edge.core.told import plain
 from l0gm_edge.devices import _remote_scripts as scripts
 from l0gm_edge.devices._link import (
-    CHUNK_BYTES,
     CLOSE_S,
     LONGEST_LINE,
     LONGEST_TEXT,
     LOSSES,
+    Away,
     Said,
     Silence,
     TransportLost,
+    arrive,
+    copy,
     refused,
 )
 
@@ -94,7 +95,7 @@ class SshLink:
         Raises DeviceFailed, and TransportLost when the device stays away for `patience_s` (`reconnect_s` by default).
         """
         for _ in range(LOSSES):
-            await self._connected(self._transport.reconnect_s if patience_s is None else patience_s)
+            await arrive(self._connected, self, self.reconnect_s if patience_s is None else patience_s)
             try:
                 return await work()
             except (Silence, *GONE):
@@ -124,8 +125,8 @@ class SshLink:
                 )
                 async with process:
                     await asyncio.gather(
-                        self._read(process.stdout, sink or stdout, most_bytes),
-                        self._read(process.stderr, stderr, LONGEST_TEXT),
+                        copy(process.stdout, sink or stdout, most_bytes, self),
+                        copy(process.stderr, stderr, LONGEST_TEXT, self),
                     )
         except TimeoutError as error:
             raise TransportLost("the device does not answer", where=self.where) from error
@@ -146,33 +147,19 @@ class SshLink:
             with suppress(OSError, asyncssh.Error, TimeoutError):
                 await asyncio.wait_for(connection.wait_closed(), CLOSE_S)
 
-    async def _read(self, reader: asyncssh.SSHReader[bytes], sink: IO[bytes], most_bytes: int) -> None:
-        read = 0
-        while chunk := await reader.read(CHUNK_BYTES):
-            read += len(chunk)
-            if read > most_bytes:
-                raise DeviceFailed(f"the device sends more than {most_bytes:,} bytes", where=self.where)
-            sink.write(chunk)
-
-    async def _connected(self, patience_s: float) -> None:
-        """Make sure of a connection: the first one at once, a lost one within so many seconds."""
-        deadline = time.monotonic() + patience_s
-        pause_s = 0.1
-        while not self._connections:
-            try:
-                self._connections = await self._connect()
-                if self.reached and self.returning is not None:
-                    await self.returning()
-                self.reached = True
-            except (OSError, asyncssh.Error, Silence) as error:
-                await self.close()
-                told = plain(str(error)) or type(error).__name__
-                if not self.reached:
-                    raise DeviceFailed(f"the device cannot be reached: {told}", where=self.where) from error
-                if time.monotonic() + pause_s > deadline:
-                    raise TransportLost(f"the connection was lost: {told}", where=self.where) from error
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, 5.0)
+    async def _connected(self) -> None:
+        """Make sure of a connection. Raises Away without one, and DeviceFailed for what no second try would change."""
+        if self._connections:
+            return
+        try:
+            self._connections = await self._connect()
+            if self.reached and self.returning is not None:
+                await self.returning()
+            self.reached = True
+        except (OSError, asyncssh.Error, Silence) as error:
+            await self.close()
+            told = plain(str(error)) or type(error).__name__
+            raise Away(told, DeviceFailed(f"the device cannot be reached: {told}", where=self.where)) from error
 
     async def _connect(self) -> list[asyncssh.SSHClientConnection]:
         """The connection, behind that to the jump host if there is one; what no second try would change is raised."""
