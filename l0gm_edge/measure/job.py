@@ -38,7 +38,7 @@ PROGRAMS = (
     *("agent.py", "conditions.py", "onnxruntime_layers.py", "tflite_layers.py", "tflite_model.py"),
     *("cuda_driver.py", "tensorrt_build.py", "tensorrt_engine.py", "tensorrt_layers.py", "tensorrt_model.py"),
     *("onnxruntime_session.py", "trtexec.py", "board.py", "held_back.py", "settings.py"),
-    *("energy_task.py", "offline_task.py", "rails.py", "stream_task.py"),
+    *("energy_task.py", "offline_task.py", "rails.py", "stream_task.py", "unpaused.py"),
 )
 
 

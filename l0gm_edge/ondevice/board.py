@@ -54,12 +54,8 @@ def run(*command: str, root: bool = False, given: str = "") -> str:
         raise Unable(f"there is no {command[0]} on this device")
     asked = [path, *command[1:]]
     if root and os.geteuid() != 0:
-        asked = [
-            "sudo",
-            "-n",
-            "-k",
-            *asked,
-        ]  # -k: a password of a while ago may be forgotten at the end
+        # -k: a password of a while ago may be forgotten at the end
+        asked = ["sudo", "-n", "-k", *asked]
     try:
         ended = subprocess.run(
             asked,

@@ -18,8 +18,6 @@ from typing import Any, Dict
 Json = Dict[str, Any]
 
 PATIENCE_SECONDS = 10.0
-CHUNK_SECONDS = 0.02
-MOST_RUNS = 1000
 
 
 def beside(name: str) -> Any:
@@ -36,26 +34,16 @@ def perform(job: Json, sets: Json) -> list[Json]:
             if not rails.available():
                 results.append({"power": None})
                 continue
-            model = opened(agent, spec)
-            feeds = [model.feed(row) for row in agent.sample_rows(model, job, sets)]
-            warm = agent.warm_up(model, feeds, job["warm_up"])
+            model, feeds, warm = beside("unpaused").ready(agent, spec, job, sets)
             results.append({**warm, "power": window(agent, model, feeds, job)})
     return results
-
-
-def opened(agent: Any, spec: Json) -> Any:
-    """A model that runs in this process, as often and as long as we want. Raises AgentError for another program's."""
-    model = agent.open_model(spec)
-    if model.timed:
-        raise agent.AgentError("its runtime is another program, which loads the model anew for each timing")
-    return model
 
 
 def window(agent: Any, model: Any, feeds: list[Any], job: Json) -> Json:
     """Run for so many seconds beside the writer."""
     rails, target = beside("rails"), Path(f"{job['name']}-rails.jsonl")
     command = [sys.executable, str(Path(__file__).with_name("rails.py")), str(target), str(job["interval_seconds"])]
-    chunk = chunk_of(agent, model, feeds)
+    chunk = beside("unpaused").chunk_of(agent, model, feeds)
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as writer:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline and writer.poll() is None and not (target.exists() and target.stat().st_size):
@@ -72,9 +60,3 @@ def window(agent: Any, model: Any, feeds: list[Any], job: Json) -> Json:
     lines = target.read_text(encoding="utf-8").splitlines() if target.exists() else []
     samples = [json.loads(line) for line in lines if line.endswith("}")]
     return {"began_ns": began, "ended_ns": ended, "runs": runs, "samples": samples, "spans_uj": rails.spans()}
-
-
-def chunk_of(agent: Any, model: Any, feeds: list[Any]) -> int:
-    """How many runs fit between two looks at the clock."""
-    slowest = max(agent.timed_runs(model, feeds, 3)) / 1e9
-    return max(1, min(MOST_RUNS, int(CHUNK_SECONDS / slowest)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import math
 import time
+from functools import partial
 from importlib import import_module
 from typing import Any, Dict
 
@@ -31,9 +32,8 @@ def perform(job: Json, sets: Json) -> list[Json]:
     agent, results = beside("agent"), []
     for spec in job["models"]:
         with agent.speaking_of(spec):
-            model = beside("energy_task").opened(agent, spec)
-            feeds = [model.feed(batch) for batch in batches(agent.sample_rows(model, job, sets), job["batch"])]
-            warm = agent.warm_up(model, feeds, job["warm_up"])
+            arranged = partial(batches, size=job["batch"])
+            model, feeds, warm = beside("unpaused").ready(agent, spec, job, sets, arranged)
             results.append({**warm, "offline": offline(model, feeds, job)})
     return results
 

@@ -24,9 +24,7 @@ def perform(job: Json, sets: Json) -> list[Json]:
     agent, results = beside("agent"), []
     for spec in job["models"]:
         with agent.speaking_of(spec):
-            model = beside("energy_task").opened(agent, spec)
-            feeds = [model.feed(row) for row in agent.sample_rows(model, job, sets)]
-            warm = agent.warm_up(model, feeds, job["warm_up"])
+            model, feeds, warm = beside("unpaused").ready(agent, spec, job, sets)
             results.append({**warm, "windows": stream(agent, model, feeds, job)})
     return results
 
@@ -34,7 +32,7 @@ def perform(job: Json, sets: Json) -> list[Json]:
 def stream(agent: Any, model: Any, feeds: list[Any], job: Json) -> list[Json]:
     """Run until both the least time and the least number of runs are reached."""
     clock, conditions, watch = time.perf_counter_ns, beside("conditions").conditions, beside("held_back").Watch()
-    chunk, windows, runs = beside("energy_task").chunk_of(agent, model, feeds), [], 0
+    chunk, windows, runs = beside("unpaused").chunk_of(agent, model, feeds), [], 0
     gc.disable()
     begun = clock()
 
