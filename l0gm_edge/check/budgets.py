@@ -46,6 +46,8 @@ def budgets(found: ModelProfile, hardware: HardwareProfile) -> tuple[Verdict, ..
         blocks=found.blocks,
         load_ns=found.load_ns,
         peak_memory_bytes=found.peak_memory_bytes,
+        energy=found.energy,
+        held_back=found.held_back,
         conditions_before=found.before.conditions,
         conditions_after=found.after.conditions,
         outputs={},

@@ -21,14 +21,16 @@ def disturbances(
 def _disturbances(
     before: Conditions, after: Conditions, hardware: HardwareProfile, held_back: Sequence[HeldBack]
 ) -> Iterator[str]:
-    for name, wanted, first, last in (
+    settings: list[tuple[str, str | int | None, str | int | None, str | int | None]] = [
         ("frequency governor", hardware.governor, before.governor, after.governor),
         ("power mode", hardware.power_mode, before.power_mode, after.power_mode),
-        ("fan's duty cycle", hardware.fan, before.fan_pwm, after.fan_pwm),
-    ):
+    ]
+    if hardware.fan is not None:  # else it follows the heat
+        settings.append(("fan's duty cycle", hardware.fan, before.fan_pwm, after.fan_pwm))
+    for name, wanted, first, last in settings:
         if wanted is not None and first is not None and first != wanted:
             yield f"the {name} is {first}; the profile asks for {wanted}"
-        if (wanted is not None or name != "fan's duty cycle") and first and last is not None and first != last:
+        if first is not None and last is not None and first != last:
             yield f"the {name} changed from {first} to {last} while models were timed"
     if hardware.clocks is not None and False in (before.clocks_locked, after.clocks_locked):
         yield f"the clocks may vary; the profile asks for clocks: {hardware.clocks}"

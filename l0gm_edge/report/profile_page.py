@@ -43,14 +43,13 @@ def render(found: ModelProfile) -> str:
 def view(found: ModelProfile) -> View:
     """What the page shows of a profile."""
     known = [(one.q, one.value_ns / 1e6) for one in found.percentiles if one.value_ns is not None]
-    runs = sum(len(block.latencies_ns) for block in found.blocks)
     operators = found.operators
     return View(
         profile=found,
         name=Path(found.model).name,
         setup=f"{found.runtime_version} · {'1 thread' if found.threads == 1 else f'{found.threads} threads'} · "
         f"{wording.size(found.size_bytes)}",
-        figures=_figures(found, runs),
+        figures=_figures(found),
         histogram=distribution.histogram(found.blocks, known),
         course=distribution.course(found.blocks),
         kinds=kinds(operators, KINDS_SHOWN) if operators else (),
@@ -58,15 +57,15 @@ def view(found: ModelProfile) -> View:
         no_steps="" if operators and operators.layers else _why_none(found),
         providers=_providers(found),
         states=device_state.state_rows(found.before.conditions, found.after.conditions),
-        counted=f"{runs:,} runs in {len(found.warmup_runs)} fresh processes, after "
+        counted=f"{found.runs:,} runs in {len(found.warmup_runs)} fresh processes, after "
         f"{mean(found.warmup_runs or (0,)):.0f} to warm up in each",
     )
 
 
-def _figures(found: ModelProfile, runs: int) -> tuple[Figure, ...]:
+def _figures(found: ModelProfile) -> tuple[Figure, ...]:
     first, *again = found.load_ns or (None,)
     return (
-        *(_percentile(one, runs) for one in found.percentiles),
+        *(_percentile(one, found.runs) for one in found.percentiles),
         Figure(
             "First load",
             wording.milliseconds(first / 1e6 if first else None),

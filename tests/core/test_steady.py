@@ -21,6 +21,7 @@ def state(**told: object) -> Conditions:
         ({"clocks": "max"}, {"clocks_locked": True}, {"clocks_locked": False}, "the clocks may vary"),
         ({"fan": 255}, {"fan_pwm": 0}, {"fan_pwm": 0}, "the fan's duty cycle is 0; the profile asks for 255"),
         ({"fan": 255}, {"fan_pwm": 255}, {"fan_pwm": 90}, "the fan's duty cycle changed from 255 to 90"),
+        ({"fan": 0}, {"fan_pwm": 0}, {"fan_pwm": 90}, "the fan's duty cycle changed from 0 to 90"),
         ({}, {"throttled": ("soft limit",)}, {}, "held back: soft limit"),
         ({}, {}, {"throttled_since_boot": ("under-voltage",)}, "the device was held back meanwhile: under-voltage"),
         ({"max_temperature_c": 70.0}, {"temperature_c": 90.0}, {"temperature_c": 60.0}, "90 °C, above"),
