@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,17 @@ settings.load_profile("house")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests that measure in several processes at once do not wait for each other, nor for a person who measures.
+
+    Said before any test is imported: some keep the environment they were imported in, for what they start.
+    """
+    lock = tempfile.TemporaryDirectory(prefix="l0gm-edge-lock-")
+    os.environ["L0GM_EDGE_LOCK"] = str(Path(lock.name) / "lock")
+    config.add_cleanup(lock.cleanup)
+
 
 RECIPE = """\
 name: tiny
@@ -54,12 +66,6 @@ def recipe_file(tmp_path: Path, recipe_text: str) -> Path:
 def root() -> Path:
     """The top of the source tree."""
     return ROOT
-
-
-@pytest.fixture(scope="session", autouse=True)
-def a_machine_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Tests that measure in several processes at once do not wait for each other, nor for a person who measures."""
-    os.environ["L0GM_EDGE_LOCK"] = str(tmp_path_factory.mktemp("lock") / "lock")
 
 
 @pytest.fixture(autouse=True)
