@@ -10,9 +10,8 @@ from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, Posit
 
 from l0gm_edge.core.engine import IMPLICIT, TENSORRT, EngineSettings
 from l0gm_edge.core.opening import Opening
-from l0gm_edge.core.recipe import PlugIn
 from l0gm_edge.core.session import Session
-from l0gm_edge.core.value import Value
+from l0gm_edge.core.value import PlugIn, Value
 
 T = TypeVar("T")
 
