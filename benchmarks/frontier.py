@@ -36,7 +36,8 @@ def draw(panels: Sequence[Panel]) -> str:
     down = -(-len(panels) // ACROSS)
     width, height = WIDTH * min(ACROSS, max(1, len(panels))), HEIGHT * down + LEGEND
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif"',
+        ' font-size="11">',
         f'<rect width="{width}" height="{height}" fill="#fff"/>',
     ]
     for number, name in enumerate(names):

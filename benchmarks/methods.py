@@ -4,8 +4,8 @@
     python benchmarks/methods.py --table l0gm|experts --report
     python benchmarks/methods.py --table l0gm|experts --quick
 
-A table is a file methods_<table>.py: what it shows stands there. Its lines are in results/methods_<table>.jsonl, so that
-it may be made in pieces and goes on where it stopped; the table is written at the end, or by `--report` of what is
+A table is a file methods_<table>.py: what it shows stands there. Its lines are in results/methods_<table>.jsonl, so
+that it may be made in pieces and goes on where it stopped; the table is written at the end, or by `--report` of what is
 there. `--quick` makes the table at small scale in a temporary folder, in a few minutes; its figures mean nothing. Data
 come from L0GM_EDGE_DATA. Settings are chosen on validation, which stands beside test in every line.
 """

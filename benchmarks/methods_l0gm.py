@@ -40,8 +40,8 @@ SEEDS = {"adult": 5, "cora": 5, "coauthor-cs": 5, "amazon-computers": 5, "imdb":
 """Recipes, the shortest first, and how many seeds."""
 FRACTIONS = (0.5, 0.25, 0.1)
 DENSE, OURS = "dense", "progressive"
-PENALTY = 0.3
-"""Of the fixed schedule."""
+PENALTY = 1.0
+"""Of the fixed schedule. On validation 0.3, 1 and 3 gave 74.8, 75.4 and 75.0 % (Cora at .25)."""
 TUNING = 100
 """Seeds from here on are for choosing settings, on validation; they are not reported."""
 REQUIRED = (
