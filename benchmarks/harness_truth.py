@@ -60,7 +60,7 @@ def row(network: str, runtime: str, device: Device, file: Path, repetitions: int
     """Both p50 and their ratio, over all repetitions."""
     placed = tasks.put_model(device, "model", runtime, 1, file)
     found: dict[str, list[Block]] = {"ours": [], "plain": []}
-    order = random.Random(0)  # noqa: S311 (an order, not a secret)
+    order = random.Random(0)
     for number in range(repetitions):
         for side in order.sample(list(found), len(found)):
             taken = ours(device, placed) if side == "ours" else plain(runtime, file)
