@@ -1,8 +1,9 @@
 """Fewer experts: which to keep, at the same recovery for every way (`l0gm_edge/prune/experts`).
 
 A late-fusion network with a mixture of 8 experts is trained; then 4, 2 or 1 of them are kept, by every way there is,
-and the rest is trained for as many steps. The way `gate` spends the first half of these on learning its gates. Latency
-and size are those of the compiled files, timed side by side; they depend on how many experts stay, not on which.
+and the rest is trained for as many steps. The way `gate` spends the first half of these on learning its gates, so its
+figures just after the cut are not held against the others'. Latency and size are those of the compiled files, timed
+side by side; they depend on how many experts stay, not on which.
 """
 
 from __future__ import annotations
@@ -236,20 +237,28 @@ def table(name: str, lines: Sequence[Line]) -> Iterator[Line]:
 
 
 def lead(lines: Sequence[Line], arm: str, count: int, figure: str) -> list[float]:
-    """A way's figure less that of chance, for every seed that has both."""
-    if arm in (WHOLE, CHANCE):
+    """A way's figure less that of chance, for every seed that has both; none just after the cut for a way that has
+    trained by then, when chance has not."""
+    trained = figure == "after_cut" and arm != WHOLE and ways.plugin(arm).LEARNED
+    if arm in (WHOLE, CHANCE) or trained:
         return []
     return differences(*(by_seed(where(lines, arm=one, keep=count), figure) for one in (arm, CHANCE)))
 
 
 def bars(lines: Sequence[Line], names: Sequence[str]) -> Iterator[Bar]:
-    """The better of REAP and learned gates is ahead of chance: just after the cut, and after the recovery."""
+    """REAP is ahead of chance just after the cut, where no way has trained; the better of REAP and learned gates is
+    after the recovery, when all have had the same steps."""
     for name in names:
         of = where(lines, data=name)
-        for count in KEPT[:-1]:  # with one left, all ways but merging leave one expert, and recovery decides
-            for figure, when in (("after_cut", "just after the cut"), ("accuracy", "after recovery")):
-                ends = {way: found[1] for way in LEADERS if (found := interval(lead(of, way, count, figure)))}
+        for count in KEPT:
+            for figure, when, asked in (
+                ("after_cut", "just after the cut", ("reap",)),
+                ("accuracy", "after recovery", LEADERS),
+            ):
+                found = {way: interval(lead(of, way, count, figure), len(asked)) for way in asked}
+                ends = {way: one[1] for way, one in found.items() if one}
                 if ends:
                     best = max(ends, key=ends.__getitem__)
-                    what = f"{name}, {count} of {EXPERTS}, {when}: lead of {best} over random, low end of 95 %"
+                    beside = f", the better of {len(asked)}" if len(asked) > 1 else ""
+                    what = f"{name}, {count} of {EXPERTS}, {when}: lead of {best}{beside} over random, low end of 95 %"
                     yield Bar(what, ends[best], 0.0, ends[best] > 0)

@@ -85,8 +85,21 @@ def experts_lines(leads: list[float]) -> list[Line]:
 @pytest.mark.parametrize(("leads", "holds"), [([0.02, 0.03, 0.025], True), ([0.05, -0.05, 0.01], False)])
 def test_bars_of_experts_want_a_lead_over_chance_beyond_its_interval(leads: list[float], holds: bool) -> None:
     found = list(methods_experts.bars(experts_lines(leads), ["mfeat5"]))
-    assert len(found) == 4
+    assert len(found) == 2 * len(methods_experts.KEPT)
     assert all(bar.holds is holds for bar in found)
+
+
+def test_gates_that_have_trained_are_held_against_chance_only_when_all_have() -> None:
+    swapped = {"reap": "gate", "gate": "reap"}
+    lines = [one | {"arm": swapped.get(one["arm"], one["arm"])} for one in experts_lines([0.02, 0.03, 0.025])]
+    found = {bar.bar: bar.holds for bar in methods_experts.bars(lines, ["mfeat5"])}
+    assert {held for bar, held in found.items() if "just after" in bar} == {False}
+    assert {held for bar, held in found.items() if "after recovery: lead of gate" in bar} == {True}
+
+
+def test_the_best_of_several_has_a_wider_interval() -> None:
+    values = [0.01, 0.02, 0.04]
+    assert interval(values, 2)[1] < interval(values)[1]
 
 
 def test_magnitude_counts_every_weight_that_gives_or_reads_a_unit() -> None:
