@@ -157,6 +157,7 @@ def ship(
 def require_tools(profile: HardwareProfile) -> None:
     """Raise MissingExtra for a runtime that is not installed, RecipeError for a scheme, version or execution provider
     that is not there, DeviceFailed for a device that does not answer."""
+    native.refuse(profile, "compile, which ships what was held against outputs,")
     sbom.require_installed()
     compiling.require_schemes(profile)
     for runtime in profile.runtimes:
