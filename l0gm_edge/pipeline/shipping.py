@@ -34,7 +34,7 @@ from l0gm_edge.core.recipe import Measure, Quantize
 from l0gm_edge.core.verdict import Choice, Verdict
 from l0gm_edge.gates.evaluation import evaluating
 from l0gm_edge.gates.inputs import Example
-from l0gm_edge.measure import bench
+from l0gm_edge.measure import bench, native
 from l0gm_edge.pipeline import calling, finishing, installed, mixing
 
 Rows = Mapping[str, NDArray[Any]]

@@ -88,7 +88,7 @@ def test_operators_are_not_told_by_a_runner_that_cannot(profile: Profile, tmp_pa
 
 
 def test_an_option_of_the_profile_that_is_not_known_is_no_silent_default(profile: Profile, tmp_path: Path) -> None:
-    hardware = profile("litert", xnnpack=True)
+    hardware = profile("litert", runner={"xnnpack": True})
     with local.connect(hardware) as real:
         native, model = placed(FakeDevice(real), hardware, tmp_path)
         with pytest.raises(DeviceFailed, match="does not know --use_xnnpack"):
@@ -97,7 +97,7 @@ def test_an_option_of_the_profile_that_is_not_known_is_no_silent_default(profile
 
 def test_processes_keep_to_the_cores_of_the_profile(profile: Profile, tmp_path: Path) -> None:
     core = min(os.sched_getaffinity(0))
-    hardware = profile(affinity=(core,))
+    hardware = profile(affinity=[core])
     with local.connect(hardware) as real:
         device = FakeDevice(real)
         native, model = placed(device, hardware, tmp_path)
