@@ -43,8 +43,8 @@ class Execution(StrEnum):
 
 ONNXRUNTIME = "onnxruntime"
 TFLITE = "tflite"
-MEASURED_SCHEME = "mixed_int8"
-"""The scheme whose layers are chosen by what the agent measures on the device."""
+MIXED = "mixed_int8"
+"""The scheme whose layers are chosen by what is measured on the device."""
 
 
 class Runtime(Value):
@@ -66,10 +66,8 @@ class Runtime(Value):
     def _only_tflite_has_runners(self) -> Self:
         if self.runner is not None and self.name != TFLITE:
             raise ValueError(f"runner goes with name: {TFLITE}; found {self.name}")
-        if self.runner is not None and MEASURED_SCHEME in self.schemes:
-            raise ValueError(
-                f"{MEASURED_SCHEME} is found by profiling layers with Python on the device, not by a runner"
-            )
+        if self.runner is not None and MIXED in self.schemes:
+            raise ValueError(f"{MIXED} is found by profiling layers with Python on the device, not by a runner")
         return self
 
     @model_validator(mode="after")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from l0gm_edge.core.value import Value
 
@@ -16,6 +17,12 @@ def _plain(text: str) -> str:
     return text
 
 
+def _digest(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise ValueError("no sha256: 64 digits of 0-9 and a-f, as sha256sum prints it")
+    return text
+
+
 class Runner(Value):
     """Where the program lies here, and the sha256 that it must have; `xnnpack` is its --use_xnnpack, null its default.
 
@@ -23,7 +30,7 @@ class Runner(Value):
     """
 
     path: Annotated[str, AfterValidator(_plain)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, AfterValidator(_digest)]
     xnnpack: bool | None = None
 
     def seen_from(self, folder: Path) -> Runner:

@@ -256,7 +256,7 @@ def test_a_runner_lies_beside_its_profile_and_its_place_is_its_owner_s_business(
     ("right", "wrong", "expected"),
     [
         (f", sha256: {DIGEST}", "", "runtimes.0.runner.sha256: required, but not given"),
-        (DIGEST, DIGEST[:-1], "runtimes.0.runner.sha256: String should match"),
+        (DIGEST, DIGEST[:-1], "runtimes.0.runner.sha256: no sha256: 64 digits"),
         ("path: tools/benchmark_model", 'path: ""', "runtimes.0.runner.path: no path to a file"),
         ("name: tflite", "name: onnxruntime", "runner goes with name: tflite; found onnxruntime"),
         ("dynamic_int8", "mixed_int8", "mixed_int8 is found by profiling layers with Python on the device"),

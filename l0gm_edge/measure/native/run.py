@@ -14,6 +14,7 @@ from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.profiled import OperatorTimes
 from l0gm_edge.core.runner import Runner
+from l0gm_edge.core.store import require_digest
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import CommandResult, Device, Outcome
 from l0gm_edge.measure.job import ModelFile, why
@@ -31,7 +32,7 @@ class Runs(Value):
 
     runs: PositiveInt
     min_seconds: NonNegativeFloat = 0.0
-    max_seconds: PositiveFloat = 600.0
+    max_seconds: PositiveFloat = 1500.0
     warmup_runs: PositiveInt = 20
     warmup_seconds: NonNegativeFloat = 0.5
 
@@ -99,9 +100,10 @@ def version(runner: Runner) -> str:
 
 
 def placed(device: Device, hardware: HardwareProfile) -> Native:
-    """Send the profile's runner, once for all that run it. Raises DeviceFailed."""
+    """Send the profile's runner, for all that run it. Raises IntegrityError where it is another, and DeviceFailed."""
     runner = hardware.runner
     assert runner is not None  # who asks has seen it
+    require_digest(Path(runner.path), runner.sha256)
     device.put(Path(runner.path), PROGRAM)
     ended = device.run(["chmod", "700", PROGRAM], SHORT_S)
     if ended.outcome is not Outcome.OK:
