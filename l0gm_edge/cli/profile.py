@@ -111,8 +111,12 @@ def command(
 
 def _write_page(found: Profiled, path: Path) -> None:
     from l0gm_edge.core import store
-    from l0gm_edge.core.profiled import ModelProfile
-    from l0gm_edge.report import profile_page
+    from l0gm_edge.core.profiled import AggregateProfile, ModelProfile
+    from l0gm_edge.report import aggregate_page, profile_page
 
-    assert isinstance(found, ModelProfile)  # no other kind goes with --report
-    store.write_text(path, profile_page.render(found))
+    if isinstance(found, AggregateProfile):
+        page = aggregate_page.render(found)
+    else:
+        assert isinstance(found, ModelProfile)  # no other kind goes with --report
+        page = profile_page.render(found)
+    store.write_text(path, page)

@@ -15,6 +15,8 @@ from l0gm_edge.core.progress import Progress, Silent
 from l0gm_edge.core.recipe import Measure
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device
+from l0gm_edge.measure import native
+from l0gm_edge.measure.native.profile import profile_native
 from l0gm_edge.measure.offline import LEAST, profile_offline
 from l0gm_edge.measure.single import profile_model, runtime_of
 from l0gm_edge.measure.stream import Least
@@ -79,7 +81,10 @@ def require_sound(wanted: Wanted, model: Path, hardware: HardwareProfile) -> Non
     cores = len(hardware.affinity)
     if cores and max(wanted.threads, default=0) > cores:
         raise RefusedInput(f"{max(wanted.threads)} threads do not fit on the {cores} cores of affinity in the profile")
+    if chosen:
+        native.refuse(hardware, chosen[0])
     runtime_of(model, hardware)
+    native.require(hardware)
 
 
 def require_single(wanted: Wanted) -> None:
@@ -103,6 +108,18 @@ def profile(
 ) -> Profiled:
     """The profile that is asked for. Raises RefusedInput and DeviceFailed."""
     threads = wanted.threads[0] if wanted.threads else None
+    if hardware.runner is not None:
+        return profile_native(
+            device,
+            hardware,
+            model,
+            threads=threads,
+            processes=wanted.processes,
+            runs=wanted.runs,
+            least=wanted.least,
+            with_layers=wanted.layers,
+            progress=progress,
+        )
     measure = Measure(
         processes=wanted.processes,
         blocks=-(-wanted.runs // RUNS_PER_BLOCK),

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from l0gm_edge.core.fleet import Fleet, Member
 from l0gm_edge.core.verdict import Status, Verdict
-from l0gm_edge.report import comparison_page, distribution, profile_page, ratios, wording
+from l0gm_edge.report import aggregate_page, comparison_page, distribution, profile_page, ratios, wording
 from l0gm_edge.report.fleet_lines import OUTCOMES, UNMEASURED, columns, lines, unpassed
 from l0gm_edge.report.pages import template
 
@@ -45,6 +45,7 @@ class Detail:
     title: str
     status: Status
     profile: profile_page.View | None
+    aggregates: aggregate_page.View | None
     comparison: comparison_page.View | None
     page: str
 
@@ -66,7 +67,7 @@ def render(found: Fleet) -> str:
         devices=len({one.hardware for one in found.members}),
         charts_of_pairs=_charts(found),
         groups=_groups(found),
-        details=[_detail(one) for one in found.members if one.profile or one.comparison or one.report],
+        details=[_detail(one) for one in found.members if _told(one)],
         charts=distribution,
         ratios=ratios,
     )
@@ -122,11 +123,17 @@ def _chart(told: Sequence[tuple[ratios.Estimated, float | None]]) -> ratios.Char
     return ratios.drawn([row for row, _ in told], limits.pop() if len(limits) == 1 else None)
 
 
+def _told(one: Member) -> bool:
+    """Whether it found anything that has a page."""
+    return any((one.profile, one.aggregates, one.comparison, one.report))
+
+
 def _detail(one: Member) -> Detail:
     return Detail(
-        title=f"{one.hardware}: {one.subject}" if one.profile else one.hardware,
+        title=f"{one.hardware}: {one.subject}" if one.profile or one.aggregates else one.hardware,
         status=OUTCOMES.get(one.exit_status, UNMEASURED)[0],
         profile=profile_page.view(one.profile) if one.profile else None,
+        aggregates=aggregate_page.view(one.aggregates) if one.aggregates else None,
         comparison=comparison_page.view(one.comparison) if one.comparison else None,
         page=f"{one.hardware}/report.html" if one.report else "",
     )
