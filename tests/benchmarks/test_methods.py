@@ -67,10 +67,11 @@ def test_bars_of_l0gm_hold_for_what_loses_nothing() -> None:
 def test_bars_of_l0gm_break_on_lost_points_and_on_worse_calibration_which_is_named() -> None:
     assert broken(l0gm_lines(0.004, 0.0)) == ["adult at 0.1: points of accuracy lost"]
     (cells,) = broken(l0gm_lines(0.0, 0.001))
-    assert "cora at 0.25" in cells
+    assert "worse: adult at 0.25" in cells
     missing = [one for one in l0gm_lines(0, 0) if one["data"] != "cora"]
     (bar,) = [bar for bar in methods_l0gm.bars(missing) if bar.bar.startswith("cells")]
     assert (bar.value, bar.holds) == (8, True)
+    assert "not made: cora at 0.25, cora at 0.1" in bar.bar
 
 
 def experts_lines(leads: list[float]) -> list[Line]:
