@@ -32,7 +32,7 @@ DURATION = "DURATION"
 @click.option("--batch", type=click.IntRange(min=1), default=1, help="Samples of one inference, for offline.")
 @click.option("--sustained", metavar=DURATION, help="Without a pause for so long: latency, heat and clock over time.")
 @click.option("--layers", is_flag=True, help="Also time every operator.")
-@click.option("--report", metavar="FILE", type=OutputFile(), help="Also write a page of it, if it can with operators.")
+@click.option("--report", metavar="FILE", type=OutputFile(), help="Also write a page; a single stream's has operators.")
 @wait_option
 @json_option
 def command(
