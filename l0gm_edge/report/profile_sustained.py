@@ -60,7 +60,7 @@ def _figures(found: SustainedProfile) -> tuple[Figure, ...]:
     return (
         Figure("p50 at the beginning", first, "median of the first quarter's windows"),
         Figure("p50 at the end", last, "median of the last quarter's windows"),
-        Figure("From beginning to end", drift, rest(found), "that is within 5 % of the last quarter"),
+        Figure("From beginning to end", drift, rest(found), "at rest: within 5 % of the last quarter"),
         _temperature(found),
         _held_back(found),
     )
