@@ -26,16 +26,20 @@ def first_divergence(runtime: str, float_file: Path, other_file: Path, inputs: M
     return first_apart(reader.tensors(float_file, inputs), reader.tensors(other_file, inputs))
 
 
-def first_apart(reference: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> str | None:
-    """The layer of the first tensor, in the reference's order, that differs by more than `LIMIT`, or None."""
+def first_apart(reference: Mapping[str, Tensor], other: Mapping[str, Tensor], limit: float = LIMIT) -> str | None:
+    """The layer of the first tensor, in the reference's order, that differs by more than `limit`, or None."""
     for name, (layer, wanted) in reference.items():
-        if name in other and other[name].values.shape == wanted.shape and _error(other[name].values, wanted) > LIMIT:
+        if (
+            name in other
+            and other[name].values.shape == wanted.shape
+            and relative_error(other[name].values, wanted) > limit
+        ):
             return layer
     return None
 
 
-def _error(found: Floats, wanted: Floats) -> float:
-    """Size of the difference over size of the reference (2-norms); NaN and infinity are as far off as can be."""
+def relative_error(found: Floats, wanted: Floats) -> float:
+    """Size of the difference over size of the wanted (2-norms); NaN and infinity are as far off as can be."""
     difference = float(np.linalg.norm((found.astype(np.float64) - wanted).ravel()))
     size = float(np.linalg.norm(wanted.astype(np.float64).ravel()))
     error = difference / size if size else difference

@@ -15,6 +15,7 @@ from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.measurement import Measurement
 from l0gm_edge.core.plan import Exactness, PrunePlan
 from l0gm_edge.core.recipe import Checks, Recipe
+from l0gm_edge.core.truth import Chain
 
 Logits = NDArray[np.float32]
 BASE_SCHEME = "fp32"
@@ -42,7 +43,7 @@ class Readings:
     """What a device returned and measured, beside what torch gives: all that is known of a model without a recipe.
 
     `reference[role][split]` are the torch model's logits. `unmeasured` artifacts could not be run on the device.
-    `divergence` names, for artifacts where it was looked for, the first layer that leaves its float twin.
+    `ways` tell, by artifact, where answers part on the way from torch to the device.
 
     Raises DeviceFailed when a device returned outputs of another shape than the reference's.
     """
@@ -51,7 +52,7 @@ class Readings:
     reference: Mapping[Role, Mapping[str, Logits]]
     measured: tuple[Measured, ...]
     unmeasured: tuple[Unmeasured, ...] = ()
-    divergence: Mapping[str, str] = field(default_factory=dict)
+    ways: Mapping[str, Chain] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for one in self.models:

@@ -12,6 +12,7 @@ from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.measurement import LayerTime
 from l0gm_edge.core.plan import SiteCut, Sized
 from l0gm_edge.core.recipe import Recipe
+from l0gm_edge.core.truth import Chain
 from l0gm_edge.core.value import Value
 from l0gm_edge.core.verdict import MEASURED, Status, Verdict
 
@@ -107,7 +108,8 @@ class Routing(Value):
 
 class Report(Value):
     """A run's outcome. `passed` follows from the verdicts; see `check.outcome`. `latency` is how the model was sized,
-    where the target is in milliseconds; `left_out` tells which schemes have no artifact, and why."""
+    where the target is in milliseconds; `left_out` tells which schemes have no artifact, and why; `ways` follow a few
+    rows from torch to the device."""
 
     schema_version: Annotated[int, Field(ge=1)] = SCHEMA_VERSION
     passed: bool
@@ -122,6 +124,7 @@ class Report(Value):
     latency: tuple[Sized, ...] = ()
     left_out: tuple[str, ...] = ()
     finishes: tuple[Finish, ...] = ()
+    ways: tuple[Chain, ...] = ()
     routing: Routing
     environment: dict[str, str]
     seconds: dict[str, float]

@@ -39,7 +39,7 @@ PROGRAMS = (
     *("agent.py", "conditions.py", "onnxruntime_layers.py", "tflite_layers.py", "tflite_model.py"),
     *("cuda_driver.py", "tensorrt_build.py", "tensorrt_engine.py", "tensorrt_layers.py", "tensorrt_model.py"),
     *("onnxruntime_session.py", "trtexec.py", "board.py", "held_back.py", "settings.py"),
-    *("energy_task.py", "offline_task.py", "rails.py", "stream_task.py", "unpaused.py"),
+    *("energy_task.py", "offline_task.py", "rails.py", "stream_task.py", "tensors_task.py", "unpaused.py"),
 )
 
 
@@ -93,6 +93,12 @@ class OutputsJob(Job):
     """Every model's answers to every set of `inputs`."""
 
     task: Literal["outputs"] = "outputs"
+
+
+class TensorsJob(Job):
+    """Every output of every model, for each set of `inputs`."""
+
+    task: Literal["tensors"] = "tensors"
 
 
 class FootprintJob(Job):
@@ -158,7 +164,7 @@ class PowerLog(Value):
         return self
 
 
-AnyJob = PrepareJob | LatencyJob | OutputsJob | FootprintJob | EnergyJob | StreamJob | OfflineJob
+AnyJob = PrepareJob | LatencyJob | OutputsJob | TensorsJob | FootprintJob | EnergyJob | StreamJob | OfflineJob
 
 
 class ModelResult(Value):

@@ -152,7 +152,7 @@ def read_outputs(path: Path, rows: int) -> Logits:
     """A device's answers to a set. Raises DeviceFailed unless they are `rows` rows of finite float32 numbers."""
     try:
         found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise DeviceFailed(f"the outputs that came back are not readable: {error}", where=path.name) from error
     if found.dtype != np.float32 or found.ndim != 2 or len(found) != rows or not found.size:
         raise DeviceFailed(

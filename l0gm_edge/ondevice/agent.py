@@ -45,6 +45,7 @@ class Model(NamedTuple):
     place: Callable[[Any], None]  # put a row where the next run reads it
     run: Callable[[], None]  # one inference, nothing else: this is what is timed
     read: Callable[[], np.ndarray]  # the first output of the last run
+    every: Any = None  # -> all outputs of the last run by name, where the runtime gives them
     # Of runtimes that are other programs, which load, warm up and time on their own:
     timed: Any = None  # fed rows, count -> nanoseconds of that many inferences
     weight: Any = None  # -> the nanoseconds that the last run loaded for, and the bytes that it held
@@ -86,6 +87,7 @@ def open_onnxruntime(onnxruntime: Any, spec: Json) -> Model:
         place=place,
         run=lambda: session.run_with_iobinding(binding),
         read=lambda: np.asarray(binding.copy_outputs_to_cpu()[0]),
+        every=lambda: dict(zip(outputs, (np.array(one) for one in binding.copy_outputs_to_cpu()))),
     )
 
 

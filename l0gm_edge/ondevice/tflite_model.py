@@ -30,8 +30,8 @@ def opened(litert: Any, path: str, threads: int) -> dict[str, Any]:
         for name, array in row.items():
             interpreter.set_tensor(inputs[name]["index"], array)
 
-    def read() -> np.ndarray:
-        values, (scale, zero_point) = interpreter.get_tensor(results[0]["index"]), results[0]["quantization"]
+    def given(one: dict[str, Any]) -> np.ndarray:
+        values, (scale, zero_point) = interpreter.get_tensor(one["index"]), one["quantization"]
         return np.asarray((values.astype(np.float32) - zero_point) * scale if scale else values)
 
     return {
@@ -41,7 +41,8 @@ def opened(litert: Any, path: str, threads: int) -> dict[str, Any]:
         "feed": lambda row: row,
         "place": place,
         "run": interpreter.invoke,
-        "read": read,
+        "read": lambda: given(results[0]),
+        "every": lambda: {one["name"]: given(one) for one in results},
     }
 
 

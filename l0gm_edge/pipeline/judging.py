@@ -9,28 +9,28 @@ import numpy as np
 
 from l0gm_edge import devices
 from l0gm_edge.bundle import write as bundling
-from l0gm_edge.check import divergence
 from l0gm_edge.check.outcome import Outcome, judge
 from l0gm_edge.core import arrays, scores, store
 from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.dataset import SPLITS as ALL_SPLITS
 from l0gm_edge.core.dataset import Values
-from l0gm_edge.core.evidence import BASE_SCHEME, Evidence, Measured, unmeasured
+from l0gm_edge.core.evidence import Evidence, Measured, unmeasured
 from l0gm_edge.core.finish import Finishes
 from l0gm_edge.core.measurement import Measurement
 from l0gm_edge.core.plan import Exactness, PrunePlan
 from l0gm_edge.core.report import Report, Routing
+from l0gm_edge.core.truth import Chains
 from l0gm_edge.core.value import Value
-from l0gm_edge.core.verdict import Status
+from l0gm_edge.devices import Device
 from l0gm_edge.measure import bench
-from l0gm_edge.pipeline import finishing
+from l0gm_edge.pipeline import finishing, learning, way
 from l0gm_edge.pipeline.building import Artifacts
 from l0gm_edge.pipeline.context import Context
 from l0gm_edge.report import card, collect, html, junit, markdown
 
 SPLITS = ("validation", "test")
-LOOKED_INTO = 8
-"""Validation rows that are looked into, layer by layer, when an artifact leaves its reference."""
+MEASUREMENTS = "measurements.json"
+WAYS = "ways.json"
 CARD = "model-card.md"
 FINISH = "finish.json"
 SHIPPED = 8
@@ -44,27 +44,20 @@ class Measurements(Value):
 
 
 def measure(context: Context, folder: Path) -> None:
-    """Run every file on the device: outputs for validation and test, latency side by side, memory, layers."""
+    """Run every file on the device: outputs for validation and test, latency side by side, memory, layers; and follow
+    a few rows from torch to the device."""
     hardware, made = context.hardware, context.run.path("compile")
     files = [(artifact, made / artifact.path) for artifact in _artifacts(context)]
     inputs = {split: dict(getattr(context.dataset, split).inputs) for split in SPLITS}
     with devices.opened(hardware) as device:
         found = bench.measure(device, hardware, files, inputs, context.recipe.measure, folder, context.progress)
-    store.write_value(folder / "measurements.json", Measurements(measurements=found))
+        store.write_value(folder / MEASUREMENTS, Measurements(measurements=found))
+        store.write_value(folder / WAYS, _ways(context, device, folder))
 
 
 def check(context: Context, folder: Path) -> None:
-    """Judge what the device returned; where parity fails, look for the first layer that diverges."""
-    evidence = _evidence(context)
-    outcome = judge(evidence)
-    lost = {
-        verdict.artifact for verdict in outcome.verdicts if (verdict.check, verdict.status) == ("parity", Status.FAIL)
-    }
-    diverging = {one.artifact.name: _first_divergence(context, evidence, one) for one in _named(evidence, lost)}
-    known = {name: layer for name, layer in diverging.items() if layer is not None}
-    if known:
-        outcome = judge(replace(evidence, divergence=known))
-    store.write_value(folder / "outcome.json", outcome)
+    """Judge what the device returned."""
+    store.write_value(folder / "outcome.json", judge(_evidence(context)))
 
 
 def finish(context: Context, folder: Path) -> None:
@@ -149,10 +142,28 @@ def _artifacts(context: Context) -> tuple[Artifact, ...]:
     return store.read_value(Artifacts, context.run.path("compile") / "artifacts.json").artifacts
 
 
+def _ways(context: Context, device: Device, measured: Path) -> Chains:
+    """Follow rows of every artifact that the device answered for."""
+    made, evidence = context.run.path("compile"), _readings(context, measured)
+    files = {one.name: made / one.path for one in _artifacts(context)}
+    networks = {
+        Role.DENSE: learning.dense_model(context).eval(),
+        Role.COMPRESSED: learning.small_model(context, "recover").eval(),
+    }
+    followed = [way.Followed.of(evidence, one, "test", files, networks) for one in evidence.models]
+    rows = {name: values[: way.ROWS] for name, values in context.dataset.test.inputs.items()}
+    return way.follow_all(device, context.hardware, followed, rows, context.progress)
+
+
 def _evidence(context: Context) -> Evidence:
+    measured = context.run.path("measure")
+    chains = store.read_value(Chains, measured / WAYS).chains
+    return replace(_readings(context, measured), ways={one.artifact: one for one in chains})
+
+
+def _readings(context: Context, measured: Path) -> Evidence:
     run, data = context.run, context.dataset
-    measured = run.path("measure")
-    found = store.read_value(Measurements, measured / "measurements.json").measurements
+    found = store.read_value(Measurements, measured / MEASUREMENTS).measurements
     by_name = {measurement.artifact: measurement for measurement in found}
     return Evidence(
         recipe=context.recipe,
@@ -181,15 +192,6 @@ def _measured(artifact: Artifact, measurement: Measurement, folder: Path) -> Mea
 
 def _named(evidence: Evidence, names: set[str | None] | set[str]) -> list[Measured]:
     return [one for one in evidence.models if one.artifact.name in names]
-
-
-def _first_divergence(context: Context, evidence: Evidence, one: Measured) -> str | None:
-    twin = evidence.float_twin(one)
-    if twin is None or one.artifact.scheme == BASE_SCHEME:
-        return None
-    made = context.run.path("compile")
-    rows = {name: values[:LOOKED_INTO] for name, values in context.dataset.validation.inputs.items()}
-    return divergence.first_divergence(one.artifact.runtime, made / twin.artifact.path, made / one.artifact.path, rows)
 
 
 def _shipped(context: Context, evidence: Evidence, one: Measured) -> bundling.Shipped:

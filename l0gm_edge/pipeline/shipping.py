@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from l0gm_edge.core.verdict import Choice, Verdict
 from l0gm_edge.gates.evaluation import evaluating
 from l0gm_edge.gates.inputs import Example
 from l0gm_edge.measure import bench
-from l0gm_edge.pipeline import calling, finishing, installed, mixing
+from l0gm_edge.pipeline import calling, finishing, installed, mixing, way
 
 Rows = Mapping[str, NDArray[Any]]
 SOUND = ("engine", "measured", "never_slower", "operators", "parity", "providers")
@@ -50,12 +50,14 @@ SILENT = Silent()
 
 @dataclass(frozen=True)
 class Compiled:
-    """Files, by where they lie, and the logits (n, classes) that they shall give for `rows`, by the model's role."""
+    """Files, by where they lie, the logits (n, classes) that they shall give for `rows`, by the model's role, and the
+    torch models, where there are any."""
 
     files: Mapping[Path, Artifact]
     reference: Mapping[Role, NDArray[np.float32]]
     rows: Rows
     left_out: tuple[str, ...]
+    networks: Mapping[Role, nn.Module] = field(default_factory=dict)
 
 
 def build(
@@ -98,7 +100,7 @@ def build(
     with tempfile.TemporaryDirectory(prefix="l0gm-edge-") as scratch:
         trials = trials_of(profile, measure, rows, wanted[Role.COMPRESSED])
         files, dropped = _compiled(networks, rows, ranges or rows, possible, trials, Path(scratch), progress)
-        compiled = Compiled(files, wanted, rows, (*left_out(profile, possible), *dropped))
+        compiled = Compiled(files, wanted, rows, (*left_out(profile, possible), *dropped), networks)
         return ship(compiled, name, folder, profile, labels, measure, Path(scratch), progress, normalization)
 
 
@@ -202,13 +204,18 @@ def _read(compiled: Compiled, profile: HardwareProfile, measure: Measure, folder
     reference = {role: {SPLIT: logits} for role, logits in compiled.reference.items()}
     with devices.opened(profile) as device:
         found = bench.measure(device, profile, pairs, {SPLIT: compiled.rows}, measure, folder, progress)
-    measured = tuple(
-        Measured(artifact, one, {split: np.load(folder / path) for split, path in one.outputs.items()})
-        for artifact, one in zip(compiled.files.values(), found, strict=True)
-        if one.unmeasured is None
-    )
-    unable = unmeasured(compiled.files.values(), {one.artifact: one for one in found})
-    return Readings(hardware=profile, reference=reference, measured=measured, unmeasured=unable)
+        measured = tuple(
+            Measured(artifact, one, {split: np.load(folder / path) for split, path in one.outputs.items()})
+            for artifact, one in zip(compiled.files.values(), found, strict=True)
+            if one.unmeasured is None
+        )
+        unable = unmeasured(compiled.files.values(), {one.artifact: one for one in found})
+        readings = Readings(hardware=profile, reference=reference, measured=measured, unmeasured=unable)
+        places = {artifact.name: path for path, artifact in compiled.files.items()}
+        followed = [way.Followed.of(readings, one, SPLIT, places, compiled.networks) for one in readings.models]
+        rows = {name: values[: way.ROWS] for name, values in compiled.rows.items()}
+        chains = way.follow_all(device, profile, followed, rows, progress).chains
+    return replace(readings, ways={one.artifact: one for one in chains})
 
 
 def _logits(network: nn.Module, rows: Rows) -> NDArray[np.float32]:

@@ -41,6 +41,7 @@ def collect(
         latency=evidence.plan.latency,
         left_out=tuple(left_out),
         finishes=tuple(finishes),
+        ways=tuple(evidence.ways.values()),
         routing=routing,
         environment=environment.describe(),
         seconds=dict(seconds),

@@ -10,7 +10,7 @@ from l0gm_edge.core.artifact import Role
 from l0gm_edge.core.measurement import LayerTime
 from l0gm_edge.core.report import Report
 from l0gm_edge.core.store import value_sha256
-from l0gm_edge.report import gates, headline, lineup, outcome, reliability, sizing, tradeoff, wording
+from l0gm_edge.report import gates, headline, lineup, outcome, reliability, sizing, tradeoff, ways, wording
 from l0gm_edge.report.pages import template
 
 LAYERS_SHOWN = 12
@@ -51,6 +51,8 @@ def render(report: Report) -> str:
             (name, [(share, _heat(share, peak_share)) for share in shares])
             for name, shares in zip(report.routing.rows, report.routing.share, strict=True)
         ],
+        ways=ways.ways(report),
+        places=ways.places(report),
         layers=[(entry.row.name, _shares(entry.row.layers)) for entry in lineup.chosen(report)],
         scores={Role.DENSE: report.dense, Role.COMPRESSED: report.compressed},
         seconds=[(stage, wording.duration(seconds)) for stage, seconds in report.seconds.items()],

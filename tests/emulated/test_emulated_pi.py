@@ -24,6 +24,7 @@ from l0gm_edge.core.hardware import Execution, HardwareProfile
 from l0gm_edge.core.measurement import Measurement
 from l0gm_edge.core.recipe import Measure
 from l0gm_edge.core.report import Report
+from l0gm_edge.core.truth import Chains, Place
 from l0gm_edge.measure import bench
 from l0gm_edge.pipeline.building import Artifacts
 from l0gm_edge.pipeline.judging import Measurements
@@ -100,6 +101,14 @@ def few_test_rows() -> dict[str, np.ndarray]:
     import few_rows
 
     return dict(getattr(few_rows, NAME)().test.inputs)
+
+
+def test_answers_go_from_torch_through_this_machine_to_the_device_without_parting(run: Path) -> None:
+    chains = store.read_value(Chains, run / "measure" / "ways.json").chains
+    assert len(chains) == len({chain.artifact for chain in chains}) > 3
+    for chain in chains:
+        assert [link.place for link in chain.links] == [Place.FILE, Place.HOST, Place.DEVICE]
+        assert chain.parted is None, chain
 
 
 def test_floats_agree_with_this_machine_and_integers_to_one_step(

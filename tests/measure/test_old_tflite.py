@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import old_runtime
 import pytest
 import torch
 from ai_edge_litert import schema_py_generated as schema
@@ -48,23 +49,13 @@ def loads(path):
 print(json.dumps({path.stem: loads(path) for path in Path(sys.argv[1]).iterdir()}))
 """
 OLD = Target(found=("tflite-runtime", "2.14.0"))
-RUNTIME, ROWS = ("tflite-runtime==2.14.0", "numpy<2"), 64
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="tflite-runtime 2.14 has wheels up to Python 3.11 only"),
-]
+ROWS = 64
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def old_python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An interpreter that has the old runtime and nothing of ours."""
-    folder = tmp_path_factory.mktemp("old")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    python = str(folder / "bin" / "python")
-    made = subprocess.run([python, "-m", "pip", "install", "-q", *RUNTIME], capture_output=True, text=True, check=False)
-    if made.returncode:
-        pytest.skip(f"tflite-runtime 2.14 cannot be installed here: {made.stderr[-200:]}")
-    return python
+    return old_runtime.python(tmp_path_factory.mktemp("old"))
 
 
 @pytest.fixture(scope="module")

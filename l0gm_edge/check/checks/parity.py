@@ -43,6 +43,12 @@ def distance(outputs: Logits, reference: Logits) -> Distance:
     )
 
 
+def keeps(scheme: str, found: Distance) -> bool:
+    """Whether outputs so far from torch's are those of a sound file of this scheme."""
+    largest = MAX_DIFFERENCE.get(scheme)
+    return found.agreement >= MIN_AGREEMENT if largest is None else found.difference <= largest
+
+
 def check(evidence: Readings) -> tuple[Verdict, ...]:
     """A verdict per artifact, dense ones included, since the others are compared with them."""
     return tuple(_verdict(evidence, one) for one in evidence.models)
@@ -53,10 +59,10 @@ def _verdict(evidence: Readings, one: Measured) -> Verdict:
     largest = MAX_DIFFERENCE.get(one.artifact.scheme)
     by_value = largest is not None
     value, limit = (found.difference, largest) if largest is not None else (found.agreement, MIN_AGREEMENT)
-    passed = value <= limit if by_value else value >= limit
+    passed = keeps(one.artifact.scheme, found)
     asked = f"the difference may be {limit:.0e}" if by_value else f"at least {limit:.0%} of answers must agree"
-    layer = evidence.divergence.get(one.artifact.name)
-    named = f"; the first layer that diverges is {layer}" if layer and not passed else ""
+    way = evidence.ways.get(one.artifact.name)
+    parting = f"; {way.told}" if way and way.told else ""
     return Verdict(
         check="parity",
         artifact=one.artifact.name,
@@ -65,6 +71,6 @@ def _verdict(evidence: Readings, one: Measured) -> Verdict:
         limit=limit,
         unit="of output scale" if by_value else "of answers agree",
         reason=f"outputs differ from torch by at most {found.difference:.2g} of their scale, cosine "
-        f"{found.cosine:.6f}, {found.agreement:.2%} the same answer; {asked}{named}",
+        f"{found.cosine:.6f}, {found.agreement:.2%} the same answer; {asked}{parting}",
         evidence=(one.artifact.sha256, *one.measurement.outputs_sha256.values()),
     )

@@ -25,6 +25,15 @@ class Tensor(NamedTuple):
 class TensorReader(Protocol):
     """What a file of this folder defines."""
 
+    HOST: str
+    """The runtime that runs such files on the host."""
+
+    def expose(self, model: Path, copy: Path) -> bool:
+        """Write a copy of the file whose inner tensors are outputs too; False where that cannot be."""
+
+    def named(self, model: Path, outputs: Mapping[str, Floats]) -> dict[str, Tensor]:
+        """What the copy of `expose` gave, (n, ...) each, as `tensors` has it; other names are passed over."""
+
     def tensors(self, model: Path, inputs: Mapping[str, Values]) -> dict[str, Tensor]:
         """Every float or quantized tensor by name, in the order of computing; `inputs[name]` is (n, *shape)."""
 

@@ -11,6 +11,7 @@ from synthetic import SMALL, artifacts, changed, evidence, with_artifact
 
 from l0gm_edge.check.checks.parity import check, distance
 from l0gm_edge.core.evidence import Evidence
+from l0gm_edge.core.truth import Chain, Place
 from l0gm_edge.core.verdict import Status, Verdict
 
 FLOAT, INT8 = "compressed-tflite-fp32", "compressed-tflite-static_int8"
@@ -45,10 +46,13 @@ def test_half_floats_may_differ_more() -> None:
     assert verdict.status is Status.PASS
 
 
-def test_the_diverging_layer_is_named_only_on_failure() -> None:
+def test_where_answers_part_is_told() -> None:
     broken = changed(artifacts(), INT8, outputs=off(0.5))
-    assert "moe.router" in verdict_on(evidence(measured=broken, divergence={INT8: "moe.router"}), INT8).reason
-    assert "moe.router" not in verdict_on(evidence(divergence={INT8: "moe.router"}), INT8).reason
+    apart = Chain(artifact=INT8, rows=8, links=(), parted=Place.DEVICE, layer="moe.router")
+    told = verdict_on(evidence(measured=broken, ways={INT8: apart}), INT8).reason
+    assert told.endswith("answers leave this machine's on the device, first in layer moe.router")
+    together = Chain(artifact=INT8, rows=8, links=())
+    assert verdict_on(evidence(ways={INT8: together}), INT8).reason.endswith("of answers must agree")
 
 
 @pytest.mark.parametrize("name", [FLOAT, INT8])
