@@ -1,6 +1,6 @@
 """Our p50 beside that of the runtimes' own benchmark loops, written plainly (`peers/plain_*.py`).
 
-    python benchmarks/harness_truth.py [--repetitions 20] [NETWORK ...]
+    python benchmarks/harness_truth.py [--repetitions 40] [NETWORK ...]
 
 Each repetition times one file in two fresh processes, one of the agent and one of the plain loop, in random order.
 NETWORK is one of those in NETWORKS.
@@ -101,6 +101,6 @@ def bar(found: Row) -> Bar:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("networks", nargs="*", metavar="NETWORK", default=NETWORKS)
-    parser.add_argument("--repetitions", type=int, default=20)
+    parser.add_argument("--repetitions", type=int, default=40)
     asked = parser.parse_args()
     sys.exit(main(asked.networks, asked.repetitions))

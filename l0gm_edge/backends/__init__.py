@@ -12,14 +12,13 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt
 from l0gm_edge.core import plugins
 from l0gm_edge.core.artifact import TensorSpec
 from l0gm_edge.core.dataset import Values
+from l0gm_edge.core.hardware import MIXED as MIXED
 from l0gm_edge.core.measurement import LayerTime
 from l0gm_edge.core.recipe import Quantize
 from l0gm_edge.core.value import Value
 
 Samples = Mapping[str, Values]
 
-
-MIXED = "mixed_int8"
 FLOAT, STATIC, DYNAMIC = "float", "static", "dynamic"
 """Forms of a layer: as it is; 8 bits with ranges from the calibration set; 8-bit weights, ranges as they come."""
 

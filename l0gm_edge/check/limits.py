@@ -68,7 +68,7 @@ def on_value(check: str, measurement: Measurement, value: float | None, limit: f
     )
 
 
-def not_measured(check: str, measurement: Measurement, limit: float, unit: str, reason: str) -> Verdict:
+def not_measured(check: str, measurement: Measurement, limit: float | None, unit: str, reason: str) -> Verdict:
     """INCONCLUSIVE: what was not measured neither passes nor fails."""
     return Verdict(
         check=check,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from l0gm_edge.check import checks
+from l0gm_edge.check.aggregates import aggregates
 from l0gm_edge.check.choose import choose
 from l0gm_edge.check.goals import goals
 from l0gm_edge.core.evidence import Evidence
@@ -29,6 +30,7 @@ class Outcome(Value):
 def judge(evidence: Evidence) -> Outcome:
     """Make every check, choose, then hold what was chosen against the goals of the run."""
     found = tuple(verdict for name in checks.names() for verdict in checks.plugin(name).check(evidence))
+    found += aggregates(evidence)
     choices = choose(evidence, found)
     return Outcome(verdicts=found + goals(evidence, found, choices), choices=choices)
 

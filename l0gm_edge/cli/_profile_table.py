@@ -9,10 +9,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from l0gm_edge.cli import _throughput_tables
+from l0gm_edge.cli._aggregate_table import show_aggregates
 from l0gm_edge.cli._profile_words import conditions, size, time
 from l0gm_edge.cli._sustained_table import show_sustained
 from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.core.profiled import (
+    AggregateProfile,
     ModelProfile,
     OfflineProfile,
     OperatorTimes,
@@ -43,6 +45,10 @@ def show(found: Profiled, console: Console | None = None) -> None:
     match found:
         case ModelProfile():
             _show_single(found, console)
+        case AggregateProfile():
+            show_aggregates(found, console)
+            if found.operators:
+                _show_operators(found.operators, console)
         case SustainedProfile():
             show_sustained(found, console)
         case OfflineProfile():

@@ -32,10 +32,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class Unmeasured:
-    """One artifact that its device could not run, and why."""
+    """One artifact that its device could not run, or only a native runner there, and why that is no measurement."""
 
     artifact: Artifact
     why: str
+    measurement: Measurement | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,5 +116,5 @@ def side_by_side(candidate: Measured, baseline: Measured) -> latency.Estimate | 
 
 def unmeasured(artifacts: Iterable[Artifact], measurements: Mapping[str, Measurement]) -> tuple[Unmeasured, ...]:
     """The artifacts that a device could not run; `measurements` are by artifact name."""
-    pairs = ((artifact, measurements[artifact.name].unmeasured) for artifact in artifacts)
-    return tuple(Unmeasured(artifact, why) for artifact, why in pairs if why is not None)
+    pairs = ((artifact, measurements[artifact.name]) for artifact in artifacts)
+    return tuple(Unmeasured(artifact, one.unmeasured, one) for artifact, one in pairs if one.unmeasured is not None)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from l0gm_edge.core.comparison import Comparison
 from l0gm_edge.core.hardware import HardwareProfile
-from l0gm_edge.core.profiled import ModelProfile
+from l0gm_edge.core.profiled import AggregateProfile, ModelProfile
 from l0gm_edge.core.report import Report
 from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
@@ -41,6 +41,7 @@ class Member(Value):
     said: Told = ""
     reused: bool = False
     profile: ModelProfile | None = None
+    aggregates: AggregateProfile | None = None
     comparison: Comparison | None = None
     report: Report | None = None
     verdicts: tuple[Verdict, ...] = ()

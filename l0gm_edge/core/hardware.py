@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path, PurePath
 from typing import Annotated, Generic, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
@@ -11,6 +13,7 @@ from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, Posit
 from l0gm_edge.core.engine import IMPLICIT, TENSORRT, EngineSettings
 from l0gm_edge.core.opening import Opening
 from l0gm_edge.core.recipe import PlugIn
+from l0gm_edge.core.runner import Runner
 from l0gm_edge.core.session import Session
 from l0gm_edge.core.value import Value
 
@@ -39,13 +42,16 @@ class Execution(StrEnum):
 
 
 ONNXRUNTIME = "onnxruntime"
+TFLITE = "tflite"
+MIXED = "mixed_int8"
+"""The scheme whose layers are chosen by what is measured on the device."""
 
 
 class Runtime(Value):
     """One runtime that the device ships; `required` runtimes must each end with a chosen artifact.
 
-    `session` is how ONNX Runtime opens models, `engine` how the device builds TensorRT's engines; other runtimes have
-    neither.
+    `session` is how ONNX Runtime opens models, `engine` how the device builds TensorRT's engines, `runner` what runs
+    TFLite models where there is no Python; other runtimes have none of them.
     """
 
     name: PlugIn
@@ -54,6 +60,15 @@ class Runtime(Value):
     required: bool = True
     session: Session = Session()
     engine: EngineSettings | None = None
+    runner: Runner | None = None
+
+    @model_validator(mode="after")
+    def _only_tflite_has_runners(self) -> Self:
+        if self.runner is not None and self.name != TFLITE:
+            raise ValueError(f"runner goes with name: {TFLITE}; found {self.name}")
+        if self.runner is not None and MIXED in self.schemes:
+            raise ValueError(f"{MIXED} is found by profiling layers with Python on the device, not by a runner")
+        return self
 
     @model_validator(mode="after")
     def _only_onnxruntime_has_sessions(self) -> Self:
@@ -226,6 +241,24 @@ class HardwareProfile(Value):
             raise ValueError("conditions: set needs something to set: power_mode, governor, clocks or fan")
         return self
 
+    @model_validator(mode="after")
+    def _a_runner_stands_alone(self) -> Self:
+        if self.runner is None:
+            return self
+        if len(self.runtimes) > 1:
+            others = ", ".join(one.name for one in self.runtimes if one.runner is None)
+            raise ValueError(f"a runner is for a device without Python, which {others} would need")
+        if self.transport.python is not None:
+            raise ValueError("transport.python and a runner contradict each other: models run in one of them")
+        if self.conditions is Preparing.SET:
+            raise ValueError("conditions: set needs Python on the device; with a runner they can be asserted")
+        return self
+
+    @property
+    def runner(self) -> Runner | None:
+        """The program that runs models where the device has no Python; then it is the only runtime's."""
+        return next((one.runner for one in self.runtimes if one.runner is not None), None)
+
     @property
     def wanted(self) -> dict[str, str | int]:
         """The settings of the device that the profile names, by key."""
@@ -243,5 +276,16 @@ class HardwareProfile(Value):
 
     @property
     def shareable(self) -> HardwareProfile:
-        """The profile without the way to the device, which is nobody's business but its owner's."""
-        return self.model_copy(update={"transport": Transport(kind=self.transport.kind)})
+        """The profile without the way to the device, and to a runner here, which are their owner's business alone."""
+        found = self._with_runner(lambda runner: runner.model_copy(update={"path": PurePath(runner.path).name}))
+        return found.model_copy(update={"transport": Transport(kind=self.transport.kind)})
+
+    def seen_from(self, folder: Path) -> HardwareProfile:
+        """The profile with its relative paths made whole."""
+        return self._with_runner(lambda runner: runner.seen_from(folder))
+
+    def _with_runner(self, change: Callable[[Runner], Runner]) -> HardwareProfile:
+        runtimes = [
+            one.model_copy(update={"runner": change(one.runner)}) if one.runner else one for one in self.runtimes
+        ]
+        return self.model_copy(update={"runtimes": tuple(runtimes)})

@@ -40,7 +40,7 @@ def hardware(name_or_path: str) -> HardwareProfile:
     for index, runtime in enumerate(loaded.runtimes):
         _require_plugin("backends", runtime.name, path, f"runtimes.{index}.name")
     _require_plugin("devices", loaded.transport.kind, path, "transport.kind")
-    return loaded
+    return loaded.seen_from(path.parent)
 
 
 def engine(path: Path) -> EngineSettings:

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
+from l0gm_edge.core.aggregates import Aggregates
 from l0gm_edge.core.energy import Energy
 from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.core.hardware import Execution
@@ -77,7 +78,8 @@ class Measurement(Value):
 
     `session` names the interleaved run; blocks of two measurements of one session with the same (process, round)
     were taken side by side. `outputs` maps a split (validation, test) to a .npy file beside the record. `engine` is
-    TensorRT's. Where nothing could be measured, `unmeasured` says why, and there is nothing else.
+    TensorRT's. Where nothing could be measured, `unmeasured` says why, and there is nothing else; where a native runner
+    timed it, there are its `aggregates`, a process each, its load times and its memory.
     """
 
     artifact: str
@@ -99,6 +101,7 @@ class Measurement(Value):
     fallback_ops: tuple[Told, ...] = ()
     engine: EngineRun | None = None
     unmeasured: Told | None = None
+    aggregates: tuple[Aggregates, ...] = ()
     providers: tuple[ProviderShare, ...] = ()
     conditions_before: Conditions
     conditions_after: Conditions
@@ -110,7 +113,7 @@ class Measurement(Value):
 
     @model_validator(mode="after")
     def _figures_only_from_hardware(self) -> Self:
-        figures = self.blocks or self.load_ns or self.peak_memory_bytes or self.energy.mj
+        figures = self.blocks or self.aggregates or self.load_ns or self.peak_memory_bytes or self.energy.mj
         if self.execution is not Execution.HARDWARE and figures:
             raise ValueError(f"latency, memory and energy cannot come from {self.execution} execution")
         return self

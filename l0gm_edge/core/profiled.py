@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import median
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from l0gm_edge.core.aggregates import Aggregates
 from l0gm_edge.core.energy import Energy
 from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.core.measurement import Block, Conditions, HeldBack, LayerTime, Nanoseconds, ProviderShare
@@ -81,6 +82,20 @@ class ModelProfile(Profiled):
     engine: EngineRun | None = None
     held_back: tuple[HeldBack, ...] = ()
     blocks: tuple[Block, ...]
+
+
+class AggregateProfile(Profiled):
+    """What a native runner told of one model file, a process each; there are no samples, as `only` says."""
+
+    only: Literal["aggregates"] = "aggregates"
+    processes: Annotated[tuple[Aggregates, ...], Field(min_length=1)]
+    peak_memory_bytes: int | None
+    operators: OperatorTimes | None
+
+    @property
+    def load_ns(self) -> tuple[int, ...]:
+        """Until the model could be run, in each process."""
+        return tuple(one.init_ns for one in self.processes)
 
 
 class StreamWindow(Value):

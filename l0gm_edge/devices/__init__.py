@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -47,6 +47,9 @@ class Device(Protocol):
 
     def run(self, command: Sequence[str], timeout_s: float) -> CommandResult:
         """Run a command (a list, never a shell string) in the work folder."""
+
+    def stream(self, command: Sequence[str], timeout_s: float, told: Callable[[str], object]) -> CommandResult:
+        """`run`, with each line of its output told while it comes, once and safe to show."""
 
     def python(self) -> str:
         """The device's Python interpreter."""

@@ -27,6 +27,7 @@ from l0gm_edge.devices._link import (
     Away,
     Said,
     Silence,
+    Sink,
     TransportLost,
     arrive,
     copy,
@@ -116,7 +117,7 @@ class AdbLink:
         script: str,
         *arguments: str,
         source: Path | None = None,
-        sink: IO[bytes] | None = None,
+        sink: Sink | None = None,
         most_bytes: int = LONGEST_TEXT,
         timeout_s: float | None = None,
     ) -> Said:
@@ -160,7 +161,7 @@ class AdbLink:
         return [*self._adb, "-s", self._serial, "shell", "-T", line]
 
     async def _talk(
-        self, command: list[str], given: IO[bytes] | None, stdout: IO[bytes], stderr: IO[bytes], most_bytes: int
+        self, command: list[str], given: IO[bytes] | None, stdout: Sink, stderr: Sink, most_bytes: int
     ) -> None:
         process = await asyncio.create_subprocess_exec(*command, stdin=given or DEVNULL, stdout=PIPE, stderr=PIPE)
         assert process.stdout is not None

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import IO, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.told import plain
@@ -56,6 +56,13 @@ class Reader(Protocol):
         """At most so many bytes; none at the end."""
 
 
+class Sink(Protocol):
+    """Where a script's output goes."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take some bytes."""
+
+
 class Attendant(Protocol):
     """A script on the device that goes on as long as its connection."""
 
@@ -80,7 +87,7 @@ async def arrive(attempt: Callable[[], Awaitable[None]], link: Link, patience_s:
             pause_s = min(2 * pause_s, 5.0)
 
 
-async def copy(reader: Reader, sink: IO[bytes], most_bytes: int, link: Link) -> None:
+async def copy(reader: Reader, sink: Sink, most_bytes: int, link: Link) -> None:
     """Everything that a reader gives, into a stream. Raises DeviceFailed for more than `most_bytes`."""
     read = 0
     while chunk := await reader.read(CHUNK_BYTES):
@@ -123,7 +130,7 @@ class Link(Protocol):
         script: str,
         *arguments: str,
         source: Path | None = None,
-        sink: IO[bytes] | None = None,
+        sink: Sink | None = None,
         most_bytes: int = LONGEST_TEXT,
         timeout_s: float | None = None,
     ) -> Said:

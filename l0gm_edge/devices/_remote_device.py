@@ -15,6 +15,7 @@ from l0gm_edge.core.store import TEMPORARY, file_sha256
 from l0gm_edge.devices import CommandResult, Outcome, _alone
 from l0gm_edge.devices import _remote_scripts as scripts
 from l0gm_edge.devices._event_loop import EventLoop
+from l0gm_edge.devices._lines import Lines, Told
 from l0gm_edge.devices._link import CLOSE_S, LOSSES, Attendant, Link, Silence, TransportLost
 from l0gm_edge.devices._paths import inside
 
@@ -68,8 +69,15 @@ class RemoteDevice:
 
     def run(self, command: Sequence[str], timeout_s: float) -> CommandResult:
         """Run a command in the work folder, detached from the connection: one that is lost is made again meanwhile."""
+        return self._detached(command, timeout_s, None)
+
+    def stream(self, command: Sequence[str], timeout_s: float, told: Told) -> CommandResult:
+        """`run`, with each line of the output told while it comes. Raises DeviceFailed for too much of it."""
+        return self._detached(command, timeout_s, Lines(told))
+
+    def _detached(self, command: Sequence[str], timeout_s: float, lines: Lines | None) -> CommandResult:
         self._runs += 1
-        work = partial(self._run, str(self._runs), list(command), max(1, math.ceil(timeout_s)))
+        work = partial(self._run, str(self._runs), list(command), max(1, math.ceil(timeout_s)), lines)
         try:
             return self._loop.run(self._link.persistently(work))
         except TransportLost as error:
@@ -141,10 +149,14 @@ class RemoteDevice:
         if said.status:
             raise self._not_copied(path, said.last_line())
 
-    async def _run(self, name: str, command: list[str], seconds: int) -> CommandResult:
+    async def _run(self, name: str, command: list[str], seconds: int, lines: Lines | None) -> CommandResult:
         begun = await self._link.shell(scripts.START, self._id, name, str(seconds), *command)
         if begun.status:
             raise DeviceFailed(f"cannot start {command[0]}: {begun.last_line()}", where=self._link.where)
+        if lines is not None:
+            lines.again()
+            most, patience_s = MOST_OUTPUT_BYTES, seconds + GRACE_S
+            await self._link.shell(scripts.FOLLOW, self._id, name, sink=lines, most_bytes=most, timeout_s=patience_s)
         ended = await self._link.shell(
             scripts.AWAIT,
             self._id,
@@ -157,8 +169,13 @@ class RemoteDevice:
         stderr = ended.stderr.decode(errors="replace")
         if ended.status:
             return CommandResult(outcome=Outcome.COMMAND_FAILED, status=None, stdout="", stderr=stderr)
-        told, _, stdout = ended.stdout.decode(errors="replace").partition("\n")
-        status, took_s = _end(told)
+        told, _, written = ended.stdout.partition(b"\n")
+        status, took_s = _end(told.decode(errors="replace"))
+        stdout = written.decode(errors="replace")
+        if lines is not None:  # what came last may not have been told yet
+            lines.again()
+            lines.write(written)
+            lines.close()
         if status in STOPPED and took_s >= seconds:
             return CommandResult(outcome=Outcome.TIMEOUT, status=None, stdout=stdout, stderr=stderr)
         outcome = Outcome.OK if status == 0 else Outcome.COMMAND_FAILED

@@ -67,8 +67,17 @@ cd {ROOT}/work/$1/files || exit 1
 run=../runs/$2 seconds=$3
 shift 3
 mkdir "$run" || {{ [ -d "$run" ]; exit; }}
+: >"$run/out" || exit 1
 exec 9>"$run/lock" && flock 9 9>&9 || exit 1
 setsid sh -c {shlex.quote(_RUN)} sh "$run" "$seconds" "$@" </dev/null >/dev/null 2>&1 9>&9 &
+"""
+
+# Give what a command writes while it runs, from its beginning, until it ends: ID RUN.
+FOLLOW = f"""
+cd {ROOT}/work/$1/runs/$2 || exit 1
+tail -n +1 -f out &
+flock lock true
+kill $!
 """
 
 # Wait for the end of a command; its "STATUS BEGAN ENDED" (seconds of uptime) on the first line, then what it wrote, cut

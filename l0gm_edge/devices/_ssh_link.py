@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 import asyncssh
 
@@ -25,6 +25,7 @@ from l0gm_edge.devices._link import (
     Away,
     Said,
     Silence,
+    Sink,
     TransportLost,
     arrive,
     copy,
@@ -108,7 +109,7 @@ class SshLink:
         script: str,
         *arguments: str,
         source: Path | None = None,
-        sink: IO[bytes] | None = None,
+        sink: Sink | None = None,
         most_bytes: int = LONGEST_TEXT,
         timeout_s: float | None = None,
     ) -> Said:

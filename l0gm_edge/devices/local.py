@@ -10,13 +10,17 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
+from threading import Thread
 from typing import IO
 
 from l0gm_edge.core import processes
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.devices import CommandResult, Outcome, _alone
+from l0gm_edge.devices._lines import Lines, Told
+from l0gm_edge.devices._link import CHUNK_BYTES
 from l0gm_edge.devices._paths import inside
 
 
@@ -51,12 +55,38 @@ class LocalDevice:
 
     def run(self, command: Sequence[str], timeout_s: float) -> CommandResult:
         """Run a command in the work folder; after `timeout_s` seconds it is killed with all its children."""
+        return self._run(command, timeout_s, subprocess.PIPE)
+
+    def stream(self, command: Sequence[str], timeout_s: float, told: Told) -> CommandResult:
+        """`run`, with each line of the output told while it comes."""
+        lines, written = Lines(told), BytesIO()
+        read_end, write_end = os.pipe()
+
+        def follow() -> None:
+            while chunk := os.read(read_end, CHUNK_BYTES):
+                written.write(chunk)
+                lines.write(chunk)
+            lines.close()
+
+        thread = Thread(target=follow, daemon=True)
+        thread.start()
+        try:
+            ended = self._run(command, timeout_s, write_end)
+        finally:
+            os.close(write_end)
+            thread.join()
+            os.close(read_end)
+        return CommandResult.model_validate(
+            {**ended.model_dump(), "stdout": written.getvalue().decode(errors="replace")}
+        )
+
+    def _run(self, command: Sequence[str], timeout_s: float, stdout_to: int) -> CommandResult:
         try:
             process = subprocess.Popen(
                 list(command),
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=stdout_to,
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
@@ -70,11 +100,12 @@ class LocalDevice:
         except subprocess.TimeoutExpired:
             _kill_group(process)
             stdout, stderr = process.communicate()
-            return CommandResult(outcome=Outcome.TIMEOUT, status=None, stdout=stdout, stderr=stderr)
+            return CommandResult(outcome=Outcome.TIMEOUT, status=None, stdout=stdout or "", stderr=stderr)
         except BaseException:  # Ctrl-C does not reach a session of its own: nothing may outlive us
             _kill_group(process)
             process.communicate()
             raise
+        stdout = stdout or ""  # it went elsewhere
         outcome = Outcome.OK if process.returncode == 0 else Outcome.COMMAND_FAILED
         return CommandResult(outcome=outcome, status=process.returncode, stdout=stdout, stderr=stderr)
 

@@ -24,6 +24,7 @@ from l0gm_edge.core.store import file_sha256, require_digest
 from l0gm_edge.devices import Device
 from l0gm_edge.measure import conditions, energy, job, layers, tasks
 from l0gm_edge.measure.job import Arrays, ModelFile, ModelResult
+from l0gm_edge.measure.native import bench as native
 from l0gm_edge.measure.settings import held
 from l0gm_edge.measure.tasks import Timing
 
@@ -61,9 +62,12 @@ def measure(
     under `folder` as `<artifact>-<split>.npy`. An artifact of Role.FLOOR is timed and weighed only, and off real
     hardware nothing is timed or weighed. What cannot run there, and may be left out, says so instead: any artifact of a
     runtime that the profile does not require, and a quantized one whose engine cannot be built. Raises DeviceFailed
-    with the agent's own message, or when what came back cannot be true.
+    with the agent's own message, or when what came back cannot be true. A native runner takes the agent's place where
+    the profile has one (`native.bench`).
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if profile.runner is not None:
+        return native.measure(device, profile, artifacts, settings, progress)
     visit = _visit(device, profile, artifacts, inputs, settings, folder, progress)
     for name in visit.answers:
         for split, arrays in inputs.items():

@@ -43,10 +43,10 @@ def read(device: Device) -> State:
         told = _Told.model_validate_json(ended.stdout)
     except ValidationError as error:
         raise DeviceFailed("the device's account of its state makes no sense", where=ended.stdout[:200]) from error
-    return State(machine=told.machine, conditions=_with_tools(told.conditions, telemetry.merged(told.answers)))
+    return State(machine=told.machine, conditions=with_tools(told.conditions, telemetry.merged(told.answers)))
 
 
-def _with_tools(plain: Conditions, told: Telemetry) -> Conditions:
+def with_tools(plain: Conditions, told: Telemetry) -> Conditions:
     """What the system's files tell, and beyond that what tools tell."""
     hottest = max(told.temperatures_c.values(), default=None)
     return plain.model_copy(

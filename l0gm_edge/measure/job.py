@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import as_file, files
 from itertools import pairwise
 from pathlib import Path
@@ -209,8 +209,10 @@ def put_arrays(device: Device, arrays: Arrays, remote: str) -> None:
         device.put(path, remote)
 
 
-def run(device: Device, job: AnyJob, timeout_s: float = TIMEOUT_S) -> JobResult:
-    """Run a job in a fresh agent process.
+def run(
+    device: Device, job: AnyJob, timeout_s: float = TIMEOUT_S, told: Callable[[str], object] | None = None
+) -> JobResult:
+    """Run a job in a fresh agent process; `told` is called with what it prints, a line at a time.
 
     Raises DeviceFailed, with the agent's own message, when it failed, when it did not answer in time, or when it speaks
     of other models than it was asked about.
@@ -219,7 +221,8 @@ def run(device: Device, job: AnyJob, timeout_s: float = TIMEOUT_S) -> JobResult:
         local = Path(folder) / "job.json"
         write_text(local, job.model_dump_json())
         device.put(local, f"{job.name}.json")
-        ended = device.run([device.python(), "agent.py", f"{job.name}.json"], timeout_s)
+        command = [device.python(), "agent.py", f"{job.name}.json"]
+        ended = device.run(command, timeout_s) if told is None else device.stream(command, timeout_s, told)
         if ended.outcome in (Outcome.TIMEOUT, Outcome.TRANSPORT_LOST) or ended.status not in (0, 1):
             raise DeviceFailed(f"{job.task}: the agent did not finish: {why(ended)}", where=_names(job))
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,15 @@ PERCENTILES = (50, 90, 99)
 
 @dataclass(frozen=True)
 class Subject:
-    """A model file, and a device that is as the profile wants it; `before` is its state at the beginning."""
+    """A model file, and a device that is as the profile wants it; `before` is its state at the beginning, which `read`
+    tells."""
 
     device: Device
     hardware: HardwareProfile
     path: Path
     runtime: str
     before: State
+    read: Callable[[Device], State] = conditions.read
 
     def placed(self, name: str, threads: int | None) -> ModelFile:
         """The file on the device under a name, opened with so many threads, by default the profile's."""
@@ -39,7 +41,7 @@ class Subject:
         self, model: ModelFile, version: str, unsteady: Sequence[int] = (), held_back: Sequence[HeldBack] = ()
     ) -> dict[str, object]:
         """The fields of `Profiled` but for the energy; `unsteady` are the processes that did not warm up."""
-        after = conditions.read(self.device)
+        after = self.read(self.device)
         rest = f"did not come to rest while warming up, in {len(unsteady)} processes" if unsteady else ""
         return {
             "model": str(self.path),

@@ -15,6 +15,8 @@ from l0gm_edge.core.progress import Progress, Silent
 from l0gm_edge.core.recipe import Measure
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device
+from l0gm_edge.measure import native
+from l0gm_edge.measure.native.profile import profile_native
 from l0gm_edge.measure.offline import LEAST, profile_offline, require_batch
 from l0gm_edge.measure.single import profile_model, runtime_of
 from l0gm_edge.measure.stream import Least
@@ -86,7 +88,10 @@ def require_sound(wanted: Wanted, model: Path, hardware: HardwareProfile) -> Non
     cores = len(hardware.affinity)
     if cores and max(wanted.threads, default=0) > cores:
         raise RefusedInput(f"{max(wanted.threads)} threads do not fit on the {cores} cores of affinity in the profile")
+    for kind in _kinds(wanted):
+        native.refuse(hardware, kind)
     require_batch(wanted.batch, runtime_of(model, hardware))
+    native.require(hardware)
 
 
 def require_together(wanted: Wanted) -> None:
@@ -135,6 +140,18 @@ def profile(
     """The profile that is asked for. Raises RefusedInput and DeviceFailed."""
     threads = wanted.threads[0] if wanted.threads else None
     processes, runs = wanted.processes or PROCESSES, wanted.runs or RUNS
+    if hardware.runner is not None:
+        return profile_native(
+            device,
+            hardware,
+            model,
+            threads=threads,
+            processes=processes,
+            runs=runs,
+            least=wanted.least,
+            with_layers=wanted.with_operators,
+            progress=progress,
+        )
     measure = Measure(processes=processes, blocks=-(-runs // RUNS_PER_BLOCK), runs_per_block=min(runs, RUNS_PER_BLOCK))
     if wanted.sustained_s is not None:
         seconds = wanted.sustained_s

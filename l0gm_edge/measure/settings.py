@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -43,6 +43,10 @@ class PreparedDevice:
     def run(self, command: Sequence[str], timeout_s: float) -> CommandResult:
         """Run a command on the cores, under the settings; refused on the device when these are no longer held."""
         return self._device.run([self.python(), "settings.py", "run", self._about, *command], timeout_s)
+
+    def stream(self, command: Sequence[str], timeout_s: float, told: Callable[[str], object]) -> CommandResult:
+        """`run`, with each line of its output told while it comes."""
+        return self._device.stream([self.python(), "settings.py", "run", self._about, *command], timeout_s, told)
 
     def python(self) -> str:
         """The device's Python interpreter."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from pydantic import NonNegativeFloat, NonNegativeInt
+from pydantic import NonNegativeFloat, NonNegativeInt, ValidationError
 
 from l0gm_edge.core.measurement import Block, HeldBack
+from l0gm_edge.core.progress import Task
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device
 from l0gm_edge.measure import job
@@ -30,8 +31,35 @@ class Least(Value):
         return Least(seconds=self.seconds / processes, queries=math.ceil(self.queries / processes))
 
 
-def run(device: Device, model: ModelFile, least: Least, window_s: float, name: str = "stream") -> ModelResult:
-    """One process of it. Raises DeviceFailed."""
+class Moment(Value):
+    """What the agent prints at the end of a window."""
+
+    p50_ms: NonNegativeFloat
+    temperature_c: float | None = None
+
+
+def showing(task: Task) -> Callable[[str], None]:
+    """What moves a task on by each window that is told of; any other line says nothing."""
+
+    def told(line: str) -> None:
+        try:
+            found = Moment.model_validate_json(line)
+        except ValidationError:
+            return
+        task.advance(**{name: value for name, value in found.model_dump().items() if value is not None})
+
+    return told
+
+
+def run(
+    device: Device,
+    model: ModelFile,
+    least: Least,
+    window_s: float,
+    name: str = "stream",
+    told: Callable[[str], object] | None = None,
+) -> ModelResult:
+    """One process of it; `told` is called with what it prints meanwhile. Raises DeviceFailed."""
     wanted = StreamJob(
         name=name,
         models=(model,),
@@ -39,7 +67,7 @@ def run(device: Device, model: ModelFile, least: Least, window_s: float, name: s
         min_runs=least.queries,
         window_seconds=window_s,
     )
-    return job.run(device, wanted, timeout_s=least.seconds + GRACE_S).models[0]
+    return job.run(device, wanted, timeout_s=least.seconds + GRACE_S, told=told).models[0]
 
 
 def time(

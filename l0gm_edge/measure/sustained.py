@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,12 +36,13 @@ def profile_sustained(
 ) -> SustainedProfile:
     """Run a model for so long in one process, in up to 120 windows. Raises RefusedInput and DeviceFailed."""
     runtime = runtime_of(model, hardware)
-    with visiting(device, hardware, model, runtime) as subject, progress.task(model.name, 1) as task:
+    window_s = max(seconds / POINTS, SHORTEST_WINDOW_S)
+    windows = math.ceil(seconds / window_s)
+    with visiting(device, hardware, model, runtime) as subject, progress.task(model.name, windows) as task:
         placed = subject.placed(model.stem, threads)
-        window_s = max(seconds / POINTS, SHORTEST_WINDOW_S)
-        found = stream.run(subject.device, placed, Least(seconds=seconds), window_s)
+        least = Least(seconds=seconds)
+        found = stream.run(subject.device, placed, least, window_s, told=stream.showing(task))
         head = subject.head(placed, found.runtime_version)
-        task.advance()
     if not found.windows:
         raise DeviceFailed("no window of runs came back", where=placed.name)
     points = tuple(_point(one) for one in found.windows)

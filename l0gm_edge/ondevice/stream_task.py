@@ -1,11 +1,13 @@
 """The agent's task `stream`: one inference after the other for so long and so often, told in windows of time.
 
-Each window keeps an evenly spread part of its latencies, and what the system said of itself when it ended.
+Each window keeps an evenly spread part of its latencies, and what the system said of itself when it ended. A line of
+JSON on standard output tells of each as it ends.
 """
 
 from __future__ import annotations
 
 import gc
+import json
 import time
 from array import array
 from importlib import import_module
@@ -46,12 +48,15 @@ def stream(agent: Any, model: Any, feeds: list[Any], job: Json) -> list[Json]:
             runs += chunk
         ended = clock()
         state = conditions()
+        kept = taken[:: -(-len(taken) // job["most_kept"])].tolist()
+        moment = {"p50_ms": sorted(kept)[len(kept) // 2] / 1e6, "temperature_c": state["temperature_c"]}
+        print(json.dumps(moment), flush=True)
         windows.append(
             {
                 "began_ns": began - begun,
                 "ended_ns": ended - begun,
                 "runs": len(taken),
-                "latencies_ns": taken[:: -(-len(taken) // job["most_kept"])].tolist(),
+                "latencies_ns": kept,
                 "state": {**state, "throttled": sorted({*state["throttled"], *watch.reasons()})},
             }
         )

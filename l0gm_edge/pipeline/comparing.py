@@ -13,7 +13,7 @@ from l0gm_edge.core.hardware import Execution, HardwareProfile
 from l0gm_edge.core.progress import Progress, Silent
 from l0gm_edge.core.verdict import Status, Verdict
 from l0gm_edge.devices import Device
-from l0gm_edge.measure import ab, job, layers, tasks
+from l0gm_edge.measure import ab, job, layers, native, tasks
 from l0gm_edge.measure.ab import EFFORT, Effort
 from l0gm_edge.measure.job import ModelFile
 from l0gm_edge.pipeline.contenders import Source, opened, paired
@@ -41,6 +41,7 @@ def compare(
     """
     if hardware.execution is not Execution.HARDWARE:
         raise RefusedInput(f"{hardware.name} is {hardware.execution}; only real hardware can be timed")
+    native.refuse(hardware, "compare")
     with opened(baseline, hardware) as theirs, opened(candidate, hardware) as ours:
         pairs, notes = paired(theirs, ours)
         with devices.opened(hardware) as device:

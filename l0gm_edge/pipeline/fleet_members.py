@@ -17,7 +17,7 @@ from l0gm_edge.core.comparison import Comparison
 from l0gm_edge.core.errors import DeviceFailed, RefusedInput
 from l0gm_edge.core.fleet import Device, Fleet, Member, worst_status
 from l0gm_edge.core.hardware import Budgets, HardwareProfile
-from l0gm_edge.core.profiled import ModelProfile
+from l0gm_edge.core.profiled import AggregateProfile, ModelProfile
 from l0gm_edge.core.progress import Progress
 from l0gm_edge.core.report import Report
 from l0gm_edge.core.verdict import worst
@@ -160,11 +160,13 @@ def _member(one: Answered, found: Callable[[Member, Answered], Member]) -> Membe
 
 
 def _profiled(plain: Member, one: Answered) -> Member:
-    profile = ModelProfile.model_validate_json(one.answer.text)
-    verdicts = budgets(profile, one.job.hardware)
+    native = one.job.hardware.runner is not None
+    found = (AggregateProfile if native else ModelProfile).model_validate_json(one.answer.text)
+    verdicts = budgets(found, one.job.hardware)
     judged = [EXIT_STATUS[worst(verdicts)]] if verdicts else []
     status = worst_status([one.answer.status, *judged])
-    return plain.model_copy(update={"profile": profile, "verdicts": verdicts, "exit_status": status})
+    kind = "aggregates" if native else "profile"
+    return plain.model_copy(update={kind: found, "verdicts": verdicts, "exit_status": status})
 
 
 def _ran(plain: Member, one: Answered) -> Member:

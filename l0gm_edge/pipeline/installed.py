@@ -10,7 +10,7 @@ from l0gm_edge.compile.rules import Target
 from l0gm_edge.core import environment
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.hardware import HardwareProfile, Runtime
-from l0gm_edge.measure import conditions, job
+from l0gm_edge.measure import conditions, job, native
 
 HERE = "local"
 
@@ -28,10 +28,12 @@ def require_versions(profile: HardwareProfile) -> None:
 def require_device(profile: HardwareProfile) -> None:
     """The device answers; what one that is not this machine says is installed there lies in the ranges of a profile.
 
-    Raises RecipeError, MissingExtra or DeviceFailed.
+    A native runner has its digest instead, and tells no version. Raises RecipeError, IntegrityError, MissingExtra or
+    DeviceFailed.
     """
+    native.require(profile)
     with devices.plugin(profile.transport.kind).connect(profile) as device:
-        if profile.transport.kind == HERE or not _ranged(profile):
+        if profile.transport.kind == HERE or profile.runner is not None or not _ranged(profile):
             return
         job.put_programs(device)
         told = conditions.read(device).machine
@@ -48,7 +50,7 @@ def target(profile: HardwareProfile, runtime: str) -> Target:
 
 def _found(profile: HardwareProfile, runtime: Runtime) -> dict[str, str] | None:
     """The runtime's distributions that are installed where the profile says it runs; None where that is not known."""
-    if profile.transport.kind != HERE:
+    if profile.transport.kind != HERE or runtime.runner is not None:
         return None
     packages, python = backends.plugin(runtime.name).PACKAGES, profile.transport.python
     return environment.installed_versions(packages, python) or (None if python else {})

@@ -18,7 +18,7 @@ from l0gm_edge.core.store import storage_errors, write_text
 from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device, Outcome
-from l0gm_edge.measure import conditions, job
+from l0gm_edge.measure import conditions, job, native
 
 MANUAL = "docs/hardware.md"
 PROGRAM = "identity.py"
@@ -48,6 +48,8 @@ def probe(way: Mapping[str, Any], file: Path | None = None) -> HardwareProfile:
     """
     where = str(file or "hardware probe")
     base = load.hardware(str(file)) if file is not None and file.exists() else None
+    if base is not None:
+        native.refuse(base, "hardware probe")
     known = base.transport.model_dump(mode="json", exclude_unset=True) if base else {}
     transport = load.checked(Transport, {**known, **way}, where=where, manual=MANUAL)
     name = base.name if base else file.stem if file else NEW

@@ -34,7 +34,7 @@ from l0gm_edge.core.recipe import Measure, Quantize
 from l0gm_edge.core.verdict import Choice, Verdict
 from l0gm_edge.gates.evaluation import evaluating
 from l0gm_edge.gates.inputs import Example
-from l0gm_edge.measure import bench
+from l0gm_edge.measure import bench, native
 from l0gm_edge.pipeline import calling, finishing, installed, mixing, way
 
 Rows = Mapping[str, NDArray[Any]]
@@ -159,6 +159,7 @@ def ship(
 def require_tools(profile: HardwareProfile) -> None:
     """Raise MissingExtra for a runtime that is not installed, RecipeError for a scheme, version or execution provider
     that is not there, DeviceFailed for a device that does not answer."""
+    native.refuse(profile, "compile, which ships what was held against outputs,")
     sbom.require_installed()
     compiling.require_schemes(profile)
     for runtime in profile.runtimes:

@@ -19,7 +19,7 @@ from l0gm_edge.core.recipe import Measure
 from l0gm_edge.core.store import text_sha256
 from l0gm_edge.cost.table import packed
 from l0gm_edge.devices import Device
-from l0gm_edge.measure import comparing, conditions, job, tasks
+from l0gm_edge.measure import comparing, conditions, job, native, tasks
 from l0gm_edge.measure.comparing import Comparison, Ratios
 from l0gm_edge.measure.job import Arrays
 from l0gm_edge.measure.settings import held
@@ -106,6 +106,7 @@ def require_real(hardware: HardwareProfile) -> None:
             where=f"hardware profile {hardware.name}",
             todo="ask for parameters or macs, or a fraction of them",
         )
+    native.refuse(hardware, "a target in milliseconds")
 
 
 def name(kept: Tensor) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from l0gm_edge.core.aggregates import ONLY
 from l0gm_edge.core.comparison import Comparison, Pair
 from l0gm_edge.core.fleet import Fleet, Member
-from l0gm_edge.core.profiled import ModelProfile
+from l0gm_edge.core.profiled import AggregateProfile, ModelProfile
 from l0gm_edge.core.report import ArtifactRow, Report
 from l0gm_edge.core.verdict import Status, Verdict
 from l0gm_edge.report import comparison, wording
@@ -58,6 +59,8 @@ def unpassed(verdicts: Sequence[Verdict]) -> list[Verdict]:
 def _lines(one: Member, width: int) -> list[Line]:
     if one.profile is not None:
         return [_of_profile(one, one.profile)]
+    if one.aggregates is not None:
+        return [_of_aggregates(one, one.aggregates)]
     if one.comparison is not None:
         return [_of_pair(one, one.comparison, pair) for pair in one.comparison.pairs]
     shipped = [row for row in one.report.artifacts if row.chosen] if one.report is not None else []
@@ -86,6 +89,27 @@ def _of_profile(one: Member, found: ModelProfile) -> Line:
         figures=(
             *(wording.milliseconds(_ms(figures.get(q))) for q in (50, 90)),
             wording.milliseconds(_ms(found.load_ns[0] if found.load_ns else None)),
+            wording.size(found.peak_memory_bytes),
+        ),
+        processor=found.before.machine.get("processor", ""),
+        time=found.before.conditions.time,
+        reused=one.reused,
+    )
+
+
+def _of_aggregates(one: Member, found: AggregateProfile) -> Line:
+    """No percentile of its own stands in the table: the runner's aggregates are told in words."""
+    status, word = _ended(one)
+    told = f"{ONLY}: {'; '.join(str(process) for process in found.processes)}"
+    return Line(
+        hardware=one.hardware,
+        subject=one.subject,
+        status=status,
+        happened=word,
+        why="; ".join(filter(None, [told, _reasons(one.verdicts), *found.warnings])),
+        figures=(
+            *(wording.milliseconds(None),) * 2,
+            wording.milliseconds(found.load_ns[0] / 1e6),
             wording.size(found.peak_memory_bytes),
         ),
         processor=found.before.machine.get("processor", ""),

@@ -66,7 +66,7 @@ def render(found: Fleet) -> str:
         devices=len({one.hardware for one in found.members}),
         charts_of_pairs=_charts(found),
         groups=_groups(found),
-        details=[_detail(one) for one in found.members if one.profile or one.comparison or one.report],
+        details=[_detail(one) for one in found.members if _told(one)],
         charts=distribution,
         ratios=ratios,
     )
@@ -122,11 +122,17 @@ def _chart(told: Sequence[tuple[ratios.Estimated, float | None]]) -> ratios.Char
     return ratios.drawn([row for row, _ in told], limits.pop() if len(limits) == 1 else None)
 
 
+def _told(one: Member) -> bool:
+    """Whether it found anything that has a page."""
+    return any((one.profile, one.aggregates, one.comparison, one.report))
+
+
 def _detail(one: Member) -> Detail:
+    profile = one.profile or one.aggregates
     return Detail(
-        title=f"{one.hardware}: {one.subject}" if one.profile else one.hardware,
+        title=f"{one.hardware}: {one.subject}" if profile else one.hardware,
         status=OUTCOMES.get(one.exit_status, UNMEASURED)[0],
-        profile=profile_page.view(one.profile) if one.profile else None,
+        profile=profile_page.view(profile) if profile else None,
         comparison=comparison_page.view(one.comparison) if one.comparison else None,
         page=f"{one.hardware}/report.html" if one.report else "",
     )

@@ -5,10 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from l0gm_edge.core.profiled import ModelProfile, OfflineProfile, Profiled, SustainedProfile, ThreadProfile
+from l0gm_edge.core.profiled import (
+    AggregateProfile,
+    ModelProfile,
+    OfflineProfile,
+    Profiled,
+    SustainedProfile,
+    ThreadProfile,
+)
 from l0gm_edge.report import (
     device_state,
     distribution,
+    profile_aggregates,
     profile_offline,
     profile_steady,
     profile_sustained,
@@ -21,12 +29,15 @@ from l0gm_edge.report.device_state import StateRow
 from l0gm_edge.report.headline import Figure
 from l0gm_edge.report.pages import template
 
-Sections = profile_steady.View | profile_sustained.View | profile_offline.View | profile_threads.View
+Sections = (
+    profile_steady.View | profile_sustained.View | profile_offline.View | profile_threads.View | profile_aggregates.View
+)
 KINDS: dict[type[Sections], tuple[str, str]] = {
     profile_steady.View: ("profile", "profile-steady.html"),
     profile_sustained.View: ("sustained profile", "profile-sustained.html"),
     profile_offline.View: ("throughput", "profile-offline.html"),
     profile_threads.View: ("profile of numbers of threads", "profile-threads.html"),
+    profile_aggregates.View: ("profile", "profile-aggregates.html"),
 }
 """How a kind of profile is called, and the template of what only it has."""
 
@@ -83,6 +94,8 @@ def _sections(found: Profiled) -> Sections:
             return profile_offline.view(found)
         case ThreadProfile():
             return profile_threads.view(found)
+        case AggregateProfile():
+            return profile_aggregates.view(found)
     raise TypeError(f"no page is known for a {type(found).__name__}")
 
 

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from statistics import mean
 
 from l0gm_edge.core.profiled import ModelProfile
-from l0gm_edge.report import distribution, energy, percentiles, wording
+from l0gm_edge.report import distribution, energy, operators, percentiles, wording
 from l0gm_edge.report.distribution import Course, Histogram
 from l0gm_edge.report.headline import Figure
-from l0gm_edge.report.waterfall import Kind, Step, kinds, providers, steps
-
-KINDS_SHOWN = 6
 
 
 @dataclass(frozen=True)
@@ -22,28 +19,19 @@ class View:
     counted: str
     histogram: Histogram | None
     course: Course | None
-    fallback_ops: tuple[str, ...]
-    kinds: tuple[Kind, ...]
-    steps: tuple[Step, ...]
-    no_steps: str
-    providers: tuple[str, ...]
+    operators: operators.View
 
 
 def view(found: ModelProfile) -> View:
     """What the page shows of it."""
     known = [(one.q, one.value_ns / 1e6) for one in found.percentiles if one.value_ns is not None]
-    operators = found.operators
     return View(
         figures=_figures(found),
         counted=f"{found.runs:,} runs in {len(found.warmup_runs)} fresh processes, after "
         f"{mean(found.warmup_runs or (0,)):.0f} to warm up in each",
         histogram=distribution.histogram(found.blocks, known),
         course=distribution.course(found.blocks),
-        fallback_ops=operators.fallback_ops if operators else (),
-        kinds=kinds(operators, KINDS_SHOWN) if operators else (),
-        steps=steps(operators) if operators else (),
-        no_steps="" if operators and operators.layers else _why_none(found),
-        providers=providers(operators),
+        operators=operators.view(found.operators),
     )
 
 
@@ -59,9 +47,3 @@ def _figures(found: ModelProfile) -> tuple[Figure, ...]:
         Figure("Peak memory", wording.size(found.peak_memory_bytes), "of the process, Python and runtime included"),
         Figure("Energy an inference", *energy.told(found.energy)),
     )
-
-
-def _why_none(found: ModelProfile) -> str:
-    if found.operators is None:
-        return "Operators were not timed; --layers does it."
-    return found.operators.unavailable or "The runtime tells of no operator."

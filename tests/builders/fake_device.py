@@ -34,6 +34,11 @@ class FakeDevice:
         self.commands.append(list(command[1:]))
         return self.answer(command[1:]) or self.real.run(command, timeout_s)
 
+    def stream(self, command: Sequence[str], timeout_s: float, told: Callable[[str], object]) -> CommandResult:
+        """The same, its lines told while they come."""
+        self.commands.append(list(command[1:]))
+        return self.answer(command[1:]) or self.real.stream(command, timeout_s, told)
+
     def python(self) -> str:
         """The interpreter there."""
         return self.real.python()

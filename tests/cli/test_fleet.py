@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import native_profiles
 import pytest
 import tiny_bundles
 import tiny_models
@@ -150,3 +151,25 @@ def test_what_makes_no_sense_for_many_devices_is_refused(
     result = invoke(*arguments)
     assert result.exit_code == 2
     assert told in result.stderr
+
+
+def test_a_device_with_a_native_runner_is_judged_by_what_its_aggregates_answer(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = tiny_models.write_tflite(tmp_path / "m.tflite")
+    both = [
+        native_profiles.write(tmp_path, name=name, budgets=budgets)
+        for name, budgets in (("roomy", {"file_mb": 1, "load_ms": 100_000}), ("timed", {"p50_ms": 1000}))
+    ]
+    named = [argument for path in both for argument in ("--hardware", str(path))]
+    result = invoke("profile", str(model), *named, "--processes", "1", "--runs", "20", "--json")
+    found = Fleet.model_validate_json(result.stdout)
+    assert [one.exit_status for one in found.members] == [0, 3]
+    assert all(one.aggregates is not None and one.profile is None for one in found.members)
+    assert [(one.check, one.status) for one in found.members[0].verdicts] == [
+        ("file_size", "PASS"),
+        ("load_time", "PASS"),
+    ]
+    assert "needs samples" in found.members[1].verdicts[0].reason
+    assert result.exit_code == 3

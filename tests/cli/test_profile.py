@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import native_profiles
 import pytest
 import tiny_models
 from board import appearing
@@ -124,3 +125,37 @@ def test_a_throttled_device_ends_with_status_3(invoke: Invoke, tmp_path: Path, m
 def test_options_without_sense_end_with_status_2(invoke: Invoke, tmp_path: Path, given: tuple[str, ...]) -> None:
     model = str(tiny_models.write_onnx(tmp_path / "m.onnx"))
     assert invoke("profile", model, *FEW, *given).exit_code == 2
+
+
+SHORT = ("--processes", "2", "--runs", "20")
+
+
+def test_a_native_runner_s_aggregates_are_marked_as_such(invoke: Invoke, tmp_path: Path) -> None:
+    model, phone = tiny_models.write_tflite(tmp_path / "m.tflite"), native_profiles.write(tmp_path)
+    page = tmp_path / "page.html"
+    result = invoke("profile", str(model), "--hardware", str(phone), *SHORT, "--report", str(page))
+    assert result.exit_code == 0, result.output
+    for told in ("aggregates of a native runner: no single runs", "process 2", "median", "load", "FULLY_CONNECTED"):
+        assert told in result.stdout
+    assert "95 % interval" not in result.stdout
+    assert "Aggregates of a native runner" in page.read_text(encoding="utf-8")
+
+
+def test_aggregates_in_json_have_no_samples(invoke: Invoke, tmp_path: Path) -> None:
+    model, phone = tiny_models.write_tflite(tmp_path / "m.tflite"), native_profiles.write(tmp_path, "litert")
+    result = invoke("profile", str(model), "--hardware", str(phone), *SHORT, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["only"] == "aggregates"
+    assert [one["runs"] for one in found["processes"]] == [20, 20]
+    assert not {"blocks", "percentiles"} & set(found)
+
+
+def test_a_runner_that_was_changed_is_refused_before_the_device_is_asked(invoke: Invoke, tmp_path: Path) -> None:
+    model = tiny_models.write_tflite(tmp_path / "m.tflite")
+    gone = {"kind": "ssh", "address": "127.0.0.1", "port": 1}
+    phone = native_profiles.write(tmp_path, transport=gone)
+    (tmp_path / "benchmark-tflite").write_text("something else")
+    result = invoke("profile", str(model), "--hardware", str(phone))
+    assert result.exit_code == 2
+    assert "the file was changed: its sha256 is" in result.stderr

@@ -230,6 +230,48 @@ def test_a_wrong_profile_is_refused(tmp_path: Path, added: str, expected: str) -
     assert expected in profile_refusal(tmp_path / "bench.yaml", f"{PROFILE}{added}\n").what
 
 
+DIGEST = "ab" * 32
+PHONE = f"""\
+name: phone
+title: A phone
+runtimes:
+  - name: tflite
+    schemes: [fp32, dynamic_int8]
+    runner: {{path: tools/benchmark_model, sha256: {DIGEST}}}
+transport: {{kind: adb, address: R58N12ABCDE}}
+"""
+
+
+def test_a_runner_lies_beside_its_profile_and_its_place_is_its_owner_s_business(tmp_path: Path) -> None:
+    (tmp_path / "phone.yaml").write_text(PHONE, encoding="utf-8")
+    found = load.hardware(str(tmp_path / "phone.yaml"))
+    assert found.runner is not None
+    assert found.runner.path == str(tmp_path / "tools" / "benchmark_model")
+    shared = found.shareable.runner
+    assert shared is not None
+    assert (shared.path, shared.sha256, shared.xnnpack) == ("benchmark_model", DIGEST, None)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "expected"),
+    [
+        (f", sha256: {DIGEST}", "", "runtimes.0.runner.sha256: required, but not given"),
+        (DIGEST, DIGEST[:-1], "runtimes.0.runner.sha256: no sha256: 64 digits"),
+        ("path: tools/benchmark_model", 'path: ""', "runtimes.0.runner.path: no path to a file"),
+        ("name: tflite", "name: onnxruntime", "runner goes with name: tflite; found onnxruntime"),
+        ("dynamic_int8", "mixed_int8", "mixed_int8 is found by profiling layers with Python on the device"),
+        ("ABCDE}", "ABCDE, python: /data/py}", "transport.python and a runner contradict each other"),
+        ("transport:", "governor: performance\nconditions: set\ntransport:", "conditions: set needs Python"),
+        ("transport:", "  - {name: onnxruntime, schemes: [fp32]}\ntransport:", "which onnxruntime would need"),
+    ],
+)
+def test_a_runner_that_contradicts_its_profile_is_refused(
+    tmp_path: Path, right: str, wrong: str, expected: str
+) -> None:
+    assert right in PHONE
+    assert expected in profile_refusal(tmp_path / "phone.yaml", PHONE.replace(right, wrong)).what
+
+
 ENGINES = """\
 name: board
 title: A board

@@ -71,6 +71,21 @@ def test_a_command_outlives_the_cable_and_is_found_again(
     assert (ended.outcome, ended.status, ended.stdout) == (Outcome.OK, 0, "done\n")
 
 
+def test_lines_are_told_once_though_the_cable_was_pulled(phone: AdbDevice, board: HardwareProfile) -> None:
+    told: list[str] = []
+
+    def cut() -> None:
+        phone.stop()
+        phone.start()
+        (phone.home / "go").touch()
+
+    with adb.connect(board) as device:
+        thread = once_begun(phone, cut)
+        ended = device.stream(["sh", "-c", f"echo one; {WAITING.format(home=phone.home)}"], 60, told.append)
+        thread.join()
+    assert (ended.outcome, told) == (Outcome.OK, ["one", "done"])
+
+
 def test_a_device_that_stays_away_is_a_lost_transport(
     phone: AdbDevice, board: HardwareProfile, hardware: HardwareProfile
 ) -> None:

@@ -51,6 +51,28 @@ def test_commands_run_in_the_work_folder_and_report_how_they_ended(device: Devic
     assert device.run([device.python(), "-c", "pass"], 60).outcome is Outcome.OK
 
 
+def test_lines_are_told_while_the_command_runs_each_once_and_safe_to_show(device: Device, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def on(line: str) -> None:
+        told.append(line)
+        if line == "begun":
+            (tmp_path / "go").touch()  # without which the command does not end
+
+    waiting = f"while [ ! -e '{tmp_path}/go' ]; do sleep 0.1; done"
+    script = f"printf 'begun\\n\\033[31mred\\n'; {waiting}; printf 'done\\nrest'; exit 3"
+    ended = device.stream(["sh", "-c", script], 60, on)
+    assert told == ["begun", "\N{REPLACEMENT CHARACTER}[31mred", "done", "rest"]
+    assert (ended.outcome, ended.status) == (Outcome.COMMAND_FAILED, 3)
+    assert ended.stdout.split("\n") == told
+
+
+def test_a_stream_ends_with_its_time(device: Device) -> None:
+    told: list[str] = []
+    ended = device.stream(["sh", "-c", "echo one; sleep 60"], 1, told.append)
+    assert (ended.outcome, told) == (Outcome.TIMEOUT, ["one"])
+
+
 def test_no_shell_reads_the_arguments(device: Device) -> None:
     text = "$HOME `id`; echo 'x' * \" \\ && false"
     ended = device.run([device.python(), "-c", "import sys; print(sys.argv[1])", text], 60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from l0gm_edge.core.errors import DeviceFailed, RefusedInput
 from l0gm_edge.core.hardware import HardwareProfile, Runtime
 from l0gm_edge.core.profiled import OfflineProfile, Point, SustainedProfile, ThreadProfile
+from l0gm_edge.core.progress import Silent
 from l0gm_edge.core.recipe import Measure
-from l0gm_edge.measure import profiling, single, sustained
+from l0gm_edge.measure import profiling, single, stream, sustained
 from l0gm_edge.measure.profiling import Scenario, Wanted
 from l0gm_edge.measure.stream import Least
 
@@ -85,6 +87,36 @@ def test_a_long_run_is_told_in_windows_and_names_what_holds_it_back(
     assert found.runs == sum(one.runs for one in found.points)
     assert {one.held_back for one in found.points} == {("thermal-cpufreq-0 slows it down",)}
     assert {(one.temperature_c, one.frequency_mhz) for one in found.points} == {(48.0, 729.6)}
+
+
+class Counting:
+    """A task, and the figures that it was given."""
+
+    def __init__(self) -> None:
+        self.figures: list[dict[str, float]] = []
+
+    def advance(self, steps: int = 1, **fields: float) -> None:
+        """One more."""
+        self.figures += [fields] * steps
+
+
+def test_a_long_run_moves_on_window_by_window(
+    device: FakeDevice, hardware: HardwareProfile, model: Path, board: Board
+) -> None:
+    task = Counting()
+    progress = Silent()
+    progress.task = lambda *_: nullcontext(task)  # type: ignore[method-assign]
+    found = sustained.profile_sustained(device, hardware, model, threads=1, seconds=2.0, progress=progress)
+    assert len(task.figures) == len(found.points)
+    assert {one["temperature_c"] for one in task.figures} == {48.0}
+    assert all(one["p50_ms"] > 0 for one in task.figures)
+
+
+@given(st.text() | st.just('{"p50_ms": 1, "other": 2}') | st.just('{"p50_ms": -1}') | st.just("[" * 2000))
+def test_what_is_no_window_moves_nothing_on(line: str) -> None:
+    task = Counting()
+    stream.showing(task)(line)
+    assert task.figures == []
 
 
 def test_a_throttled_board_spoils_a_profile(

@@ -264,6 +264,19 @@ def test_commands_run_on_the_cores_of_the_profile(hardware: HardwareProfile) -> 
     connected(hardware, work)
 
 
+def test_lines_come_from_the_cores_of_the_profile_too(hardware: HardwareProfile) -> None:
+    core = max(os.sched_getaffinity(0))
+    tell = [sys.executable, "-c", "import os; print(sorted(os.sched_getaffinity(0))); print('end')"]
+    told: list[str] = []
+
+    def work(device: Device) -> None:
+        with settings.held(device, hardware.model_copy(update={"affinity": (core,)})) as prepared:
+            assert prepared.stream(tell, 60, told.append).outcome is Outcome.OK
+
+    connected(hardware, work)
+    assert told == [f"[{core}]", "end"]
+
+
 @pytest.mark.parametrize("said", ['{"changed": 3}', "", '{"changed": ["fan"], "and": 1}'])
 def test_an_account_of_settings_that_makes_no_sense_is_a_device_failure(
     device: FakeDevice, hardware: HardwareProfile, said: str

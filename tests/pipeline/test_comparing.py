@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import native_profiles
 import pytest
 import tiny_models
 from tiny_bundles import write_bundle
@@ -75,3 +76,10 @@ def test_emulated_devices_and_damaged_models_end_clearly(tmp_path: Path) -> None
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     with pytest.raises(DeviceFailed, match="model 'candidate"):
         compare(str(path), str(tmp_path / "bad.onnx"), HERE, effort=QUICK)
+
+
+def test_a_native_runner_is_no_gate(tmp_path: Path) -> None:
+    model = str(tiny_models.write_tflite(tmp_path / "m.tflite"))
+    phone = load.hardware(str(native_profiles.write(tmp_path)))
+    with pytest.raises(RefusedInput, match="compare needs what Python on the device gives, and a native runner gives"):
+        compare(model, model, phone, attempts=1, effort=QUICK)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import native_profiles
 import pytest
 import sshd
 
+from l0gm_edge.core import load
 from l0gm_edge.core.environment import installed_version
-from l0gm_edge.core.errors import RecipeError
+from l0gm_edge.core.errors import IntegrityError, RecipeError
 from l0gm_edge.core.hardware import HardwareProfile, Runtime
 from l0gm_edge.pipeline import installed
 
@@ -40,3 +42,13 @@ def test_a_range_that_leaves_out_what_the_device_has_is_refused(server: sshd.Ssh
 def test_a_range_that_holds_it_is_not(server: sshd.Sshd, tmp_path: Path, versions: str | None) -> None:
     installed.require_device(board(server, versions))
     assert list((server.home / ".cache" / "l0gm-edge" / "work").iterdir()) == []
+
+
+def test_a_native_runner_is_held_against_its_digest_and_tells_no_version(tmp_path: Path) -> None:
+    phone = load.hardware(str(native_profiles.write(tmp_path)))
+    ranged = phone.model_copy(update={"runtimes": (phone.runtimes[0].model_copy(update={"versions": ">=99"}),)})
+    installed.require_versions(ranged)
+    installed.require_device(ranged)
+    (tmp_path / "benchmark-tflite").write_text("something else")
+    with pytest.raises(IntegrityError, match="the file was changed"):
+        installed.require_device(ranged)

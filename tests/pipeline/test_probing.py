@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import native_profiles
 import pytest
 import sshd
 from click.testing import CliRunner, Result
@@ -104,3 +105,12 @@ def test_what_leads_nowhere_is_told(
     assert told.exit_code == status, told.output
     assert words in told.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_device_with_a_native_runner_has_no_python_to_ask(probe: Probe, tmp_path: Path) -> None:
+    phone = native_profiles.write(tmp_path)
+    before = phone.read_bytes()
+    result = probe("--write", str(phone))
+    assert result.exit_code == 2
+    assert "hardware probe needs what Python on the device gives" in result.stderr
+    assert phone.read_bytes() == before

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import native_profiles
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 import l0gm_edge
 from l0gm_edge.bundle.integrity import read
 from l0gm_edge.bundle.verify import verify
+from l0gm_edge.core import load
 from l0gm_edge.core.errors import ExportFailed, RefusedInput
 from l0gm_edge.core.hardware import Budgets, HardwareProfile, Runtime
 from l0gm_edge.core.recipe import Measure
@@ -153,3 +155,10 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
 def test_an_unknown_scheme_is_refused_first(tmp_path: Path) -> None:
     with pytest.raises(RefusedInput, match="no scheme 'int3'"):
         l0gm_edge.build(Net(), X, profile(schemes=("int3",)), out=tmp_path / "b")
+
+
+def test_what_ships_is_held_against_outputs_which_a_native_runner_does_not_give(tmp_path: Path) -> None:
+    phone = load.hardware(str(native_profiles.write(tmp_path)))
+    with pytest.raises(RefusedInput, match="held against outputs, needs what Python on the device gives"):
+        l0gm_edge.build(Net(), (X,), phone, out=tmp_path / "b", measure=QUICK)
+    assert not (tmp_path / "b").exists()

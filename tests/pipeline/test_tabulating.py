@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import costs
+import native_profiles
 import pytest
 import torch
 from torch import Tensor
@@ -141,3 +142,9 @@ def test_a_cut_is_the_smaller_model_and_leaves_the_model_as_it_was() -> None:
     with evaluating(small):
         assert small(**subject.example).shape == (1, 5)
     assert all(torch.equal(value, before[name]) for name, value in subject.model.state_dict().items())
+
+
+def test_a_target_in_milliseconds_is_not_for_a_native_runner(tmp_path: Path) -> None:
+    phone = load.hardware(str(native_profiles.write(tmp_path)))
+    with pytest.raises(RefusedInput, match="a target in milliseconds needs what Python on the device gives"):
+        timing.require_real(phone)

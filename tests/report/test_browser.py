@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import fleets
+import native_profiles
 import profiles
 import pytest
 
@@ -78,7 +79,16 @@ def test_the_page_follows_the_theme(chromium: str, tmp_path: Path, reports: dict
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize(
     "page",
-    ["profile", "sustained", "offline", "threads", "comparison", "fleet of profiles", "fleet of comparisons"],
+    [
+        "profile",
+        "sustained",
+        "offline",
+        "threads",
+        "aggregates",
+        "comparison",
+        "fleet of profiles",
+        "fleet of comparisons",
+    ],
 )
 def test_pages_of_devices_fit_too(chromium: str, tmp_path: Path, page: str, width: int) -> None:
     pages = {
@@ -87,6 +97,7 @@ def test_pages_of_devices_fit_too(chromium: str, tmp_path: Path, page: str, widt
         "offline": lambda: opened(profile_page.render(profiles.offline(10**9, 10**8))),
         "threads": lambda: opened(profile_page.render(profiles.threads((1, 1.0, (1.0, 1.0)), (64, 0.1, (0.1, 0.2))))),
         "comparison": lambda: comparison_page.render(_comparison()),
+        "aggregates": lambda: profile_page.render(native_profiles.profile(model=f"models/{'long' * 30}.tflite")),
         "fleet of profiles": lambda: opened(fleet_page.render(fleets.of_profiles())),
         "fleet of comparisons": lambda: opened(fleet_page.render(fleets.of_comparisons())),
     }

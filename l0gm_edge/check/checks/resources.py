@@ -6,8 +6,8 @@ from statistics import median
 
 from l0gm_edge.check.limits import not_measured, on_estimate, on_value
 from l0gm_edge.check.steady import unsteady
-from l0gm_edge.core.artifact import Role
-from l0gm_edge.core.evidence import Measured, Readings
+from l0gm_edge.core.artifact import Artifact, Role
+from l0gm_edge.core.evidence import Readings
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.latency import Estimate
 from l0gm_edge.core.measurement import Measurement
@@ -17,14 +17,19 @@ from l0gm_edge.core.verdict import Verdict
 def check(evidence: Readings) -> tuple[Verdict, ...]:
     """A verdict per compressed artifact and budget that is set."""
     hardware = evidence.hardware
-    return tuple(verdict for one in evidence.of_role(Role.COMPRESSED) for verdict in _verdicts(one, hardware))
+    return tuple(
+        verdict
+        for one in evidence.of_role(Role.COMPRESSED)
+        for verdict in budgeted(one.artifact, one.measurement, hardware)
+    )
 
 
-def _verdicts(one: Measured, hardware: HardwareProfile) -> list[Verdict]:
-    measurement, peak, budgets = one.measurement, one.measurement.peak_memory_bytes, hardware.budgets
+def budgeted(artifact: Artifact, measurement: Measurement, hardware: HardwareProfile) -> list[Verdict]:
+    """A verdict on each of these budgets that is set."""
+    peak, budgets = measurement.peak_memory_bytes, hardware.budgets
     verdicts = []
     if budgets.file_mb:
-        size = one.artifact.size_bytes / 1e6
+        size = artifact.size_bytes / 1e6
         verdicts.append(on_value("file_size", measurement, size, budgets.file_mb, "MB", "the file's size"))
     if budgets.load_ms:
         load = _load_ms(measurement.load_ns)
