@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import nets
@@ -56,7 +57,9 @@ def main() -> int:
     rows = [size_row(name, *one) for name, one in known.items()]
     with tempfile.TemporaryDirectory() as folder, devices.opened(HARDWARE) as device:
         job.put_programs(device)
-        times = {one.name: medians(device, one.name, known, Path(folder)) for one in HARDWARE.runtimes}
+        times = {
+            one.name: medians(device, one.name, compiled(one.name, known, Path(folder))) for one in HARDWARE.runtimes
+        }
     for row in rows:
         row |= {f"{runtime}, ms": found[str(row["network"])] for runtime, found in times.items()}
     bars = [
@@ -82,19 +85,23 @@ def size_row(name: str, model: nn.Module, example: dict[str, Tensor]) -> dict[st
     }
 
 
-def medians(
-    device: Device, runtime: str, known: dict[str, tuple[nn.Module, dict[str, Tensor]]], folder: Path
-) -> dict[str, float]:
-    """Median milliseconds of every network in one runtime."""
+def compiled(runtime: str, known: Mapping[str, tuple[nn.Module, dict[str, Tensor]]], folder: Path) -> dict[str, Path]:
+    """The fp32 file of every network for one runtime."""
     backend = backends.plugin(runtime)
     files = {}
     for number, (name, (model, example)) in enumerate(known.items()):
         program, file = folder / "model.pt2", folder / f"{runtime}-{number}{backend.SUFFIX}"
         export.save_program(model, example, program)
         backend.convert(program, file)
-        files[name] = tasks.put_model(device, file.stem, runtime, 1, file)
-    timed = tasks.time_interleaved(device, list(files.values()), {}, SETTINGS)
-    found = {name: latency.block_percentile(timed[file.name].blocks, 50) for name, file in files.items()}
+        files[name] = file
+    return files
+
+
+def medians(device: Device, runtime: str, files: Mapping[str, Path]) -> dict[str, float]:
+    """Median milliseconds of every file in one runtime, interleaved."""
+    placed = {name: tasks.put_model(device, file.stem, runtime, 1, file) for name, file in files.items()}
+    timed = tasks.time_interleaved(device, list(placed.values()), {}, SETTINGS)
+    found = {name: latency.block_percentile(timed[file.name].blocks, 50) for name, file in placed.items()}
     return {name: one.value / 1e6 for name, one in found.items() if one is not None}
 
 

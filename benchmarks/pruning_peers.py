@@ -16,7 +16,6 @@ import argparse
 import contextlib
 import copy
 import functools
-import json
 import sys
 import tempfile
 import time
@@ -24,9 +23,10 @@ from itertools import product
 from pathlib import Path
 
 import torch
-from dense import HARDWARE, medians
+from dense import HARDWARE, compiled, medians
+from lines import Line, keep, read
 from pruning_arms import ARMS, DENSE_SHARE, Trainer, Unreachable, example, logits, macs, one_thread
-from pruning_report import BY, TIMED, Line, report
+from pruning_report import BY, TIMED, report
 from pruning_tasks import TASKS, Task
 from result import RESULTS, Cell
 from torch import nn
@@ -119,7 +119,7 @@ def time_cuts(task: Task, seed: int, arms: list[str], cache: Path) -> None:
     known = {name: (model.eval(), one) for name, model in models.items()}
     with tempfile.TemporaryDirectory() as folder, devices.opened(HARDWARE) as device:
         job.put_programs(device)
-        found = medians(device, RUNTIME, known, Path(folder))
+        found = medians(device, RUNTIME, compiled(RUNTIME, known, Path(folder)))
     for arm in arms:
         ratio = found[arm] / found["dense"] if arm in found else None
         keep(cache, named(task, seed, arm, budget, TIMED, "") | {"p50": ratio, "dense_ms": found["dense"]})
@@ -174,18 +174,6 @@ def named(task: Task, seed: int, arm: str, budget: float, equal: str, split: str
 def key(line: Line) -> tuple[Cell, ...]:
     """What a line is about, to look it up by."""
     return tuple(line[name] for name in ("task", "seed", "arm", "budget", "equal", "split"))
-
-
-def read(cache: Path) -> list[Line]:
-    """The lines there are."""
-    return [json.loads(line) for line in cache.read_text(encoding="utf-8").splitlines()] if cache.is_file() else []
-
-
-def keep(cache: Path, line: Line) -> None:
-    """Append one line."""
-    print(line, flush=True)
-    with cache.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
 
 
 if __name__ == "__main__":

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from statistics import mean, stdev
 
-from result import Bar, Cell, at_least, write
-from scipy import stats
+from lines import Line, average, by_seed, differences, interval, told
+from result import Bar, at_least, write
 
 BY, TIMED = ("steps", "compute"), "latency"
 DEFAULT, OURS = "progressive", ("progressive", "hard_concrete", "one_shot")
@@ -14,7 +13,6 @@ NOT_INFERIOR = -0.002, -0.01
 """The mean lead, and the lower end of its interval, that still count as not inferior."""
 ENOUGH = {"steps": 3, "compute": 1}
 """Tasks on which the default should be ahead of every peer."""
-Line = dict[str, Cell]
 
 
 def report(lines: Sequence[Line], arms: Iterable[str]) -> int:
@@ -78,30 +76,6 @@ def bars(lines: Sequence[Line], tasks: Sequence[str], peers: Sequence[str]) -> I
 
 def leads(lines: Sequence[Line], arm: str, equal: str, figure: str) -> list[float]:
     """The default's figure less the arm's, for every seed that has both."""
-    by_seed = {
-        one: {line["seed"]: float(value) for line in lines if (line["arm"], line["equal"]) == (one, equal)
-              and (value := line.get(figure)) is not None}
-        for one in (DEFAULT, arm)
-    }  # fmt: skip
-    both = by_seed[DEFAULT].keys() & by_seed[arm].keys()
-    return [] if arm == DEFAULT else [by_seed[DEFAULT][seed] - by_seed[arm][seed] for seed in both]
-
-
-def interval(differences: Sequence[float]) -> tuple[float, float] | None:
-    """Mean, and the lower end of its 95 % interval by Student's t."""
-    if len(differences) < 2:
-        return None
-    half = stats.t.ppf(0.975, len(differences) - 1) * stdev(differences) / len(differences) ** 0.5
-    return mean(differences), mean(differences) - float(half)
-
-
-def told(differences: Sequence[float]) -> str:
-    """A lead in percentage points, with half its interval."""
-    found = interval(differences)
-    return "" if found is None else f"{100 * found[0]:+.1f} ± {100 * (found[0] - found[1]):.1f}"
-
-
-def average(lines: Sequence[Line], name: str) -> float | None:
-    """The mean of a figure, where it is there."""
-    values = [float(value) for line in lines if (value := line.get(name)) is not None]
-    return mean(values) if values else None
+    of = {one: by_seed([line for line in lines if (line["arm"], line["equal"]) == (one, equal)], figure)
+          for one in (DEFAULT, arm)}  # fmt: skip
+    return [] if arm == DEFAULT else differences(of[DEFAULT], of[arm])

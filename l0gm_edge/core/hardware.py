@@ -12,10 +12,9 @@ from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, Posit
 
 from l0gm_edge.core.engine import IMPLICIT, TENSORRT, EngineSettings
 from l0gm_edge.core.opening import Opening
-from l0gm_edge.core.recipe import PlugIn
 from l0gm_edge.core.runner import Runner
 from l0gm_edge.core.session import Session
-from l0gm_edge.core.value import Value
+from l0gm_edge.core.value import PlugIn, Value
 
 T = TypeVar("T")
 

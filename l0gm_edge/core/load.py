@@ -54,6 +54,8 @@ def _require_plugins(loaded: Recipe, path: Path) -> None:
     for modality, encoder in loaded.model.encoders.items() if isinstance(loaded.model, Model) else ():
         _require_plugin("models.encoders", encoder.encoder, path, f"model.encoders.{modality}.encoder")
     _require_plugin("gates.methods", loaded.gates.method, path, "gates.method")
+    if loaded.prune.experts is not None:
+        _require_plugin("prune.experts", loaded.prune.experts.by, path, "prune.experts.by")
 
 
 def _require_plugin(folder: str, name: str, path: Path, key: str) -> None:

@@ -55,6 +55,27 @@ class SiteCut(Value):
     open_probability: tuple[float, ...]
 
 
+class ExpertCut(Value):
+    """One layer of experts, after the cut of everything else: one expert stays for each group, in the place of all its
+    members; experts in no group are gone.
+
+    Groups count the experts that were left until then; `numbers` are what these were called before any cut. `scores`
+    are those by which they were chosen, empty where there are none; `rows` were looked at.
+    """
+
+    module: str
+    numbers: tuple[int, ...]
+    groups: tuple[tuple[int, ...], ...]
+    by: str
+    scores: tuple[float, ...]
+    rows: int
+
+    @property
+    def kept(self) -> tuple[tuple[int, ...], ...]:
+        """The groups, by the numbers that their members had before any cut."""
+        return tuple(tuple(self.numbers[expert] for expert in group) for group in self.groups)
+
+
 class Sized(Value):
     """One runtime's latency, as a percentile in ms: what was asked for, what the cost model said of the widths chosen,
     and what their compiled file took when they were chosen."""
@@ -68,7 +89,10 @@ class Sized(Value):
 
 
 class PrunePlan(Surgery):
-    """What to cut from the base architecture, and what that leaves; `latency` where the target is one."""
+    """What to cut from the base architecture, and what that leaves; `latency` where the target is one.
+
+    Units are those of the gates. `experts` goes after all else; what it leaves is counted in parameters and MACs.
+    """
 
     base_sha256: str
     target: Target
@@ -81,6 +105,7 @@ class PrunePlan(Surgery):
     macs_before: int
     macs_after: int
     sites: tuple[SiteCut, ...]
+    experts: tuple[ExpertCut, ...] = ()
     latency: tuple[Sized, ...] = ()
 
     @property

@@ -19,11 +19,11 @@ from pydantic import (
 
 from l0gm_edge.core.distillation import Distill
 from l0gm_edge.core.entry import Entry
-from l0gm_edge.core.value import Share, Value
+from l0gm_edge.core.experts import Experts
+from l0gm_edge.core.value import PlugIn, Share, Value
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
-PlugIn = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class SiteKind(StrEnum):
@@ -148,10 +148,10 @@ class Schedule(StrEnum):
 class Gates(Value):
     """L0 gates: the method, the target, the kinds of site gated, and how they learn.
 
-    `lr` (the gates' own learning rate) and `ramp` are by default the method's. Every site keeps at least `min_units`,
-    and, where the target leaves room, `floor` times the width it would have if all sites shrank alike. Methods that
-    close units for good cut the model while it learns, `cuts` times, down to `slack` times the cost asked for at that
-    moment.
+    `lr` (the gates' own learning rate) and `ramp` are by default the method's. Every site keeps at least `min_units`
+    (of whole experts `min_experts`), and, where the target leaves room, `floor` times the width it would have if all
+    sites shrank alike. Methods that close units for good cut the model while it learns, `cuts` times, down to `slack`
+    times the cost asked for at that moment.
     """
 
     method: PlugIn = "progressive"
@@ -162,6 +162,7 @@ class Gates(Value):
     schedule: Schedule = Schedule.LINEAR
     penalty: PositiveFloat | None = None
     min_units: PositiveInt = 2
+    min_experts: PositiveInt = 1
     floor: Share = 0.5
     cuts: Annotated[int, Field(ge=0)] = 5
     slack: Annotated[float, Field(ge=1)] = 1.4
@@ -201,9 +202,11 @@ class Learn(Value):
 
 
 class Prune(Value):
-    """The physical cut: whether widths are rounded to the hardware's channel multiples."""
+    """The physical cut: whether widths are rounded to the hardware's channel multiples, and which experts stay where
+    gates alone do not say it."""
 
     round_widths: bool = True
+    experts: Experts | None = None
 
 
 class Quantize(Value):
@@ -278,3 +281,15 @@ class Recipe(Value):
         if not own and moe is None:
             raise ValueError("model.encoders needs its experts: leave the key out for the defaults")
         return moe
+
+    @model_validator(mode="after")
+    def _experts_can_be_cut_so(self) -> Self:
+        if self.prune.experts is None:
+            return self
+        if self.gates.target.asks_for_latency:
+            raise ValueError(
+                "prune.experts goes with a target in units, parameters or MACs: latency is timed before it"
+            )
+        if self.moe is not None:
+            self.prune.experts.require_within(self.moe.experts, self.moe.top_k)
+        return self

@@ -10,7 +10,7 @@ from l0gm_edge.core.artifact import Role
 from l0gm_edge.core.finish import Finish
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.measurement import LayerTime
-from l0gm_edge.core.plan import SiteCut, Sized
+from l0gm_edge.core.plan import ExpertCut, SiteCut, Sized
 from l0gm_edge.core.recipe import Recipe
 from l0gm_edge.core.truth import Chain
 from l0gm_edge.core.value import Value
@@ -121,6 +121,7 @@ class Report(Value):
     artifacts: tuple[ArtifactRow, ...]
     floors: tuple[Floor, ...]
     sites: tuple[SiteCut, ...]
+    experts: tuple[ExpertCut, ...] = ()
     latency: tuple[Sized, ...] = ()
     left_out: tuple[str, ...] = ()
     finishes: tuple[Finish, ...] = ()

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 """Part of a whole that never is all of it."""
+PlugIn = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+"""The name of a file in a folder of plug-ins."""
 
 
 class Value(BaseModel):

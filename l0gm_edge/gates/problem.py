@@ -41,7 +41,7 @@ def pose(layout: Layout, gates: Gates, multiple: Mapping[SiteKind, int], budget:
 
     Raises TargetImpossible when the least widths alone exceed the budget.
     """
-    allowed = allowed_widths(layout, multiple, gates.min_units)
+    allowed = allowed_widths(layout, multiple, gates)
     full = {site.name: site.width for site in layout.sites}
     problem = Problem(layout, allowed, full, budget)
     least = budget.count(least_gates(problem))
@@ -57,9 +57,9 @@ def pose(layout: Layout, gates: Gates, multiple: Mapping[SiteKind, int], budget:
     return floored if budget.count(least_gates(floored)) <= budget.limit else problem
 
 
-def allowed_widths(layout: Layout, multiple: Mapping[SiteKind, int], min_units: int) -> dict[str, tuple[int, ...]]:
+def allowed_widths(layout: Layout, multiple: Mapping[SiteKind, int], gates: Gates) -> dict[str, tuple[int, ...]]:
     """The widths that every site may come to, ascending, by its name: multiples from the least on, and the full one."""
-    return {site.name: _allowed(site, multiple.get(site.kind, 1), min_units) for site in layout.sites}
+    return {site.name: _allowed(site, multiple.get(site.kind, 1), gates) for site in layout.sites}
 
 
 def least_gates(problem: Problem) -> Tensor:
@@ -73,8 +73,9 @@ def least_gates(problem: Problem) -> Tensor:
     return layout.alive(gates)
 
 
-def _allowed(site: Site, step: int, min_units: int) -> tuple[int, ...]:
-    least = 1 if site.kind in (*WHOLE, SiteKind.HEADS) else min_units
+def _allowed(site: Site, step: int, gates: Gates) -> tuple[int, ...]:
+    fewest = {SiteKind.EXPERTS: gates.min_experts, SiteKind.BLOCKS: 1, SiteKind.HEADS: 1}
+    least = fewest.get(site.kind, gates.min_units)
     first = min(-(-least // step) * step, site.width)
     return (*range(first, site.width, step), site.width)
 

@@ -107,7 +107,7 @@ class Session:
         The optimiser's parameters become those of the smaller model, and keep their state.
         """
         limit = (self.gates.slack if slack is None else slack) * self.budget.limit
-        self._compact(select(self._problem, self._scores(), limit), optimizer)
+        self._compact(select(self._problem, self.scores(), limit), optimizer)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Everything needed to go on: what is left, importance, and the method's state once it has begun."""
@@ -143,10 +143,14 @@ class Session:
         """A vector of the units that are left as one of all that there were: 0 for those that are gone."""
         return self._always.to(values.dtype).scatter(0, self._index, values)
 
+    def scores(self) -> Tensor:
+        """How much the loss minds each unit's going, as far as is known: (units,)."""
+        return self.importance.sqrt() if self.method is None else self.method.scores()
+
     def choose(self, limit: float | None = None) -> Tensor:
         """Decide which units stay, within the target or another limit of its kind: bool (units,)."""
         settled = self.method.settled() if self.method is not None and limit is None else None
-        return select(self._problem, self._scores(), limit) if settled is None else settled
+        return select(self._problem, self.scores(), limit) if settled is None else settled
 
     def harden(self, kept: Tensor) -> Tensor:
         """From now on use these units only, each with its deployed gate: at least 1/2, where a gate opens, and 1 where
@@ -166,9 +170,6 @@ class Session:
     @property
     def _device(self) -> torch.device:
         return next(self.model.parameters()).device
-
-    def _scores(self) -> Tensor:
-        return self.importance.sqrt() if self.method is None else self.method.scores()
 
     def _observe(self, loss_scale: float) -> None:
         gradient, self._observed.grad = self._observed.grad, None

@@ -1,7 +1,14 @@
-"""A mixture of experts as a static graph: every expert is computed, the router weighs them."""
+"""A mixture of experts as a static graph: every expert is computed, the router weighs them.
+
+Experts that were merged into one answer for the router outputs of all of them, whose weights add up: routing is as it
+was (as in MC-SMoE, arXiv 2310.01334), so merging experts that are equal changes nothing.
+"""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -26,11 +33,23 @@ class Expert(nn.Module):
         out: Tensor = self.down(torch.relu(self.up(x)))
         return out
 
+    @torch.no_grad()
+    def widened(self, hidden: int) -> Expert:
+        """A copy with so many hidden units, the new ones silent."""
+        made = copy.deepcopy(self)
+        more = hidden - self.up.out_features
+        made.up.weight = nn.Parameter(functional.pad(self.up.weight, (0, 0, 0, more)))
+        made.up.bias = nn.Parameter(functional.pad(self.up.bias, (0, more)))
+        made.down.weight = nn.Parameter(functional.pad(self.down.weight, (0, more)))
+        made.up.out_features = made.down.in_features = hidden
+        return made
+
 
 class MoE(nn.Module):
     """`experts` experts of which each sample uses `top_k`; (n, features) -> (n, features).
 
-    With one expert left it is that expert alone: a dense feed-forward layer without a router.
+    With one expert left it is that expert alone: a dense feed-forward layer without a router. `answers` says for how
+    many of the router's outputs, one after the other, each expert answers: one, unless experts were merged into it.
     `balance` holds the balance loss of the last forward pass in training mode, else None.
     """
 
@@ -39,6 +58,7 @@ class MoE(nn.Module):
         self.router: Router | None = Router(features, experts) if experts > 1 else None
         self.experts = nn.ModuleList(Expert(features, hidden) for _ in range(experts))
         self.top_k = top_k
+        self.answers = (1,) * experts
         self.balance: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -48,10 +68,27 @@ class MoE(nn.Module):
             return alone
         logits = self.router(x)
         self.balance = self._balance(x, logits) if self.training else None
-        weights = combine_weights(logits, self.top_k)
+        weights = self._of_experts(combine_weights(logits, self.top_k))
         terms = [weights[:, e : e + 1] * expert(x) for e, expert in enumerate(self.experts)]
         total: Tensor = sum(terms[1:], terms[0])
         return total
+
+    def weights(self, x: Tensor) -> Tensor:
+        """Each expert's weight in the output: (n, features) -> (n, experts), rows summing to 1."""
+        if self.router is None:
+            return x.new_ones(len(x), 1)
+        return self._of_experts(combine_weights(self.router(x), self.top_k))
+
+    def _of_experts(self, routed: Tensor) -> Tensor:
+        """The weights of the router's outputs, (n, outputs), as those of experts, (n, experts)."""
+        if len(self.answers) == routed.shape[1]:
+            return routed
+        spans = self.router_outputs()
+        return torch.cat([routed[:, one.start : one.stop].sum(dim=1, keepdim=True) for one in spans], dim=1)
+
+    def router_outputs(self) -> tuple[range, ...]:
+        """The router outputs that each expert answers for."""
+        return tuple(range(end - count, end) for count, end in zip(self.answers, accumulate(self.answers), strict=True))
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy has not run yet: without the last pass's balance loss, whose graph cannot be copied."""
@@ -92,7 +129,8 @@ class MoE(nn.Module):
         """The experts themselves, and each expert's hidden width."""
         count = len(self.experts)
         every = tuple(range(count))
-        members = (Member("", "units", every, every), Member("router", "out", every, every))
+        expert_of = tuple(e for e, outputs in enumerate(self.router_outputs()) for _ in outputs)
+        members = (Member("", "units", every, every), Member("router", "out", tuple(range(len(expert_of))), expert_of))
         modules = tuple(f"experts.{e}" for e in every)
         whole = (Site("experts", SiteKind.EXPERTS, count, members, modules=modules),) if count > 1 else ()
         return (*whole, *(self._hidden_site(e) for e in every))
@@ -111,6 +149,29 @@ class MoE(nn.Module):
     def keep_units(self, units: tuple[int, ...]) -> None:
         """Keep these experts; the router's outputs are cut with them, and it goes when one expert is left."""
         self.experts = nn.ModuleList(self.experts[e] for e in units)
-        self.top_k = min(self.top_k, len(units))
-        if len(units) == 1:
-            self.router = None
+        self.answers = tuple(self.answers[e] for e in units)
+        self._settle()
+
+    @torch.no_grad()
+    def regroup(self, groups: Sequence[Sequence[int]]) -> None:
+        """Keep the first expert of every group, as wide as the widest of it, to answer for all members; experts in no
+        group go, and their router outputs with them."""
+        outputs = self.router_outputs()
+        if self.router is not None:
+            rows = [row for group in groups for e in group for row in outputs[e]]
+            self.router.weight = nn.Parameter(self.router.weight[rows].clone())
+            self.router.bias = nn.Parameter(self.router.bias[rows].clone())
+            self.router.out_features = len(rows)
+        self.answers = tuple(sum(self.answers[e] for e in group) for group in groups)
+        self.experts = nn.ModuleList(self._widest(group) for group in groups)
+        self._settle()
+
+    def _widest(self, group: Sequence[int]) -> Expert:
+        members = [one for e in group if isinstance(one := self.experts[e], Expert)]
+        return members[0].widened(max(one.up.out_features for one in members))
+
+    def _settle(self) -> None:
+        """What follows from the experts that are left."""
+        if len(self.experts) == 1:
+            self.router, self.answers = None, (1,)
+        self.top_k = min(self.top_k, sum(self.answers))

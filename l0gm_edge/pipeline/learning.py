@@ -14,9 +14,10 @@ from l0gm_edge.compile import export
 from l0gm_edge.core import arrays, scores, store
 from l0gm_edge.core.dataset import Dataset
 from l0gm_edge.core.distillation import OwnTeacher
+from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.hardware import ChannelMultiple
 from l0gm_edge.core.plan import PrunePlan, Sized
-from l0gm_edge.core.recipe import Model, OwnModel, Recipe, SiteKind
+from l0gm_edge.core.recipe import Gates, Model, OwnModel, Recipe, SiteKind
 from l0gm_edge.core.report import Routing
 from l0gm_edge.cost.latency import Latency
 from l0gm_edge.gates.session import Session
@@ -30,6 +31,7 @@ from l0gm_edge.pipeline.arithmetic import fixed_arithmetic
 from l0gm_edge.pipeline.context import Context
 from l0gm_edge.pipeline.cuts import Subject
 from l0gm_edge.pipeline.tabulating import Tables
+from l0gm_edge.prune import experts, reduce
 from l0gm_edge.prune import prune as pruning
 from l0gm_edge.prune.cut import replay
 
@@ -47,6 +49,8 @@ def rehearse(context: Context) -> None:
         fusion.require_readable(recipe.model, data)
     if isinstance(recipe.model, OwnModel):
         own_model.require_fit(fresh_model(recipe, data), recipe.model, own_model.KEY, data)
+    if recipe.prune.experts is not None:
+        reduce.require_fit(fresh_model(recipe, data), recipe.prune.experts)
     if recipe.distill is not None:
         Teacher(_own_teacher(recipe, data) or fresh_model(recipe, data), recipe.distill).require_taps(
             fresh_model(recipe, data)
@@ -113,6 +117,9 @@ def prune(context: Context, folder: Path) -> None:
             _subject(context), session, latency, context.hardware, _timed_rows(context), context.progress
         )
     pruned = pruning.prune(model, session, real, _base_sha256(recipe, data), recipe.seed, kept)
+    if (fewer := recipe.prune.experts) is not None:
+        rows, _ = tensors(data.calibration.take(slice(0, fewer.rows)))
+        pruned = reduce.reduced(pruned, fewer, rows, reduce.learned_scores(session), real, recipe.seed)
     store.write_value(folder / "plan.json", pruned.plan.model_copy(update={"latency": sized}))
     store.write_value(folder / "exactness.json", pruned.exactness)
     _save_weights(folder / "model.safetensors", pruned.model)
@@ -176,9 +183,11 @@ def _routing(context: Context, small: nn.Module) -> Routing:
         return Routing(rows=(), experts=(), share=())
     assert context.recipe.moe is not None
     plan = store.read_value(PrunePlan, context.run.path("prune") / "plan.json")
-    kept = [site.keep for site in plan.sites if site.kind is SiteKind.EXPERTS]
-    experts = kept[0] if kept else tuple(range(context.recipe.moe.experts))
-    return evaluate.routing(small, context.dataset.validation, experts)
+    gated = [site.keep for site in plan.sites if site.kind is SiteKind.EXPERTS]
+    single = [(expert,) for expert in (gated[0] if gated else range(context.recipe.moe.experts))]
+    groups = plan.experts[0].kept if plan.experts else single
+    names = [f"expert {'+'.join(map(str, group))}" for group in groups]
+    return evaluate.routing(small, context.dataset.validation, names)
 
 
 def channel_multiple(context: Context) -> ChannelMultiple:
@@ -191,7 +200,33 @@ def attach(
 ) -> Session:
     """Gates on the recipe's model, whose widths are rounded to these multiples; a target in ms needs `latency`."""
     example, _ = tensors(data.train.take(slice(0, 2)))
-    return Session(model, example, recipe.gates, pruning.multiples(multiple), _interfaces(model), latency)
+    return Session(model, example, gates_of(recipe), pruning.multiples(multiple), _interfaces(model), latency)
+
+
+def gates_of(recipe: Recipe) -> Gates:
+    """The recipe's gates: not on experts where `prune.experts` chooses these without, else leaving it enough of them.
+
+    Raises RecipeError where nothing else is gated.
+    """
+    fewer, gates = recipe.prune.experts, recipe.gates
+    if fewer is None:
+        return gates
+    if experts.plugin(fewer.by).LEARNED:
+        if SiteKind.EXPERTS not in gates.sites:
+            raise RecipeError(
+                f"prune.experts.by: '{fewer.by}' needs gates on experts",
+                where=f"recipe {recipe.name}",
+                allowed="experts among gates.sites",
+            )
+        return gates.model_copy(update={"min_experts": max(gates.min_experts, fewer.keep)})
+    sites = tuple(kind for kind in gates.sites if kind is not SiteKind.EXPERTS)
+    if not sites:
+        raise RecipeError(
+            f"gates.sites: experts alone, which prune.experts chooses by '{fewer.by}'",
+            where=f"recipe {recipe.name}",
+            allowed="other sites to gate, or prune.experts.by: gate",
+        )
+    return gates.model_copy(update={"sites": sites})
 
 
 def _interfaces(model: nn.Module) -> tuple[str, ...]:
@@ -202,7 +237,7 @@ def _subject(context: Context) -> Subject:
     """The model that is not trained, as its cuts are timed."""
     model = fresh_model(context.recipe, context.dataset)
     example, _ = tensors(context.dataset.calibration.take(slice(0, 1)))
-    return Subject.of(model, example, context.recipe.gates, channel_multiple(context), _interfaces(model))
+    return Subject.of(model, example, gates_of(context.recipe), channel_multiple(context), _interfaces(model))
 
 
 def _timed_rows(context: Context) -> dict[str, NDArray[np.generic]]:

@@ -13,6 +13,7 @@ from l0gm_edge.gates.attach import expert_layers, gate_logit, router_paths
 from l0gm_edge.gates.layers import RECURRENT, stored
 from l0gm_edge.gates.layout import Layout, bare, place_width
 from l0gm_edge.gates.surgery import parts_of, perform, shrink
+from l0gm_edge.models.moe import MoE
 
 
 def cut(model: nn.Module, layout: Layout, gates: Tensor) -> nn.Module:
@@ -55,7 +56,7 @@ def fold_gates(model: nn.Module, layout: Layout, gates: Tensor) -> None:
 
 
 def replay(model: nn.Module, plan: PrunePlan) -> nn.Module:
-    """Cut a freshly built base model, in place, to the plan's widths; ready for the plan's weights.
+    """Cut a freshly built base model, in place, to the plan's widths and experts; ready for the plan's weights.
 
     Raises RefusedInput when the model is not the plan's base architecture.
     """
@@ -73,6 +74,11 @@ def replay(model: nn.Module, plan: PrunePlan) -> nn.Module:
             )
     try:
         perform(model, plan)
+        for cut_layer in plan.experts:
+            layer = model.get_submodule(cut_layer.module)
+            if not isinstance(layer, MoE):
+                raise _not_the_base(f"{cut_layer.module} is no layer of experts")
+            layer.regroup(cut_layer.groups)
     except AttributeError as error:
         raise _not_the_base(str(error)) from error
     return model

@@ -38,6 +38,7 @@ def collect(
         artifacts=tuple(_row(evidence, one, why.get(one.artifact.name)) for one in evidence.models),
         floors=tuple(_floor(one) for one in evidence.of_role(Role.FLOOR)),
         sites=evidence.plan.sites,
+        experts=evidence.plan.experts,
         latency=evidence.plan.latency,
         left_out=tuple(left_out),
         finishes=tuple(finishes),

@@ -47,6 +47,18 @@ def test_every_modality_has_an_interface_and_the_experts_are_gated() -> None:
     assert {SiteKind.CHANNELS, SiteKind.HIDDEN, SiteKind.EXPERTS} <= kinds
 
 
+@pytest.mark.parametrize("fewest", [1, 3])
+def test_gates_leave_as_many_experts_as_asked(fewest: int) -> None:
+    config = fusion_models.recipe(Target(active_fraction=0.2), method="one_shot")
+    gates = config.gates.model_copy(update={"min_experts": fewest, "cuts": 0})
+    session = fusion_models.session(config.model_copy(update={"gates": gates}), fusion_models.model(config))
+    (experts,) = [site for site in session.layout.sites if site.kind is SiteKind.EXPERTS]
+    ranking = torch.rand(session.layout.units, generator=torch.Generator().manual_seed(0)) + 1
+    ranking[session.layout.span(experts)] = 1e-9  # the loss would do without all of them
+    session.importance = ranking
+    assert int(session.choose()[session.layout.span(experts)].sum()) == fewest
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5, 0.75])
 def test_the_requested_fraction_is_the_counted_one(fraction: float, method: str) -> None:

@@ -44,6 +44,17 @@ def left(folder: Path) -> list[str]:
         (["--set", "data.name=adult", "--data-dir", "nowhere"], ["needs adult_train.csv.gz", "data fetch adult"]),
         (["--set", "model.encoders={image: {encoder: image, widths: [8], out: 8}}"], ["found image", "image, table"]),
         (["--set", "model.encoders.image.encoder=tabular"], ["encoder"]),
+        (["--set", "prune.experts={keep: 4}"], ["prune.experts.keep (4) cannot exceed the experts there are (3)"]),
+        (["--set", "moe={experts: 4, top_k: 3}", "--set", "prune.experts={keep: 2}"], ["must be top_k (3) or more"]),
+        (["--set", "moe.experts=1", "--set", "moe.top_k=1", "--set", "prune.experts={keep: 1}"], ["one expert, so"]),
+        (["--set", "prune.experts={keep: 2, by: reab}"], ["found 'reab'; did you mean 'reap'?"]),
+        (["--set", "prune.experts={keep: 2}", "--set", "gates.target={p50_ms: 1}"], ["latency is timed before it"]),
+        (["--set", "prune.experts={keep: 2}", "--set", "gates.sites=[experts]"], ["experts alone", "by: gate"]),
+        (["--set", "prune.experts={keep: 2, by: gate}", "--set", "gates.sites=[hidden]"], ["needs gates on experts"]),
+        (
+            ["--set", "moe.experts=9", "--set", "prune.experts={keep: 2, by: enumerate}"],
+            ["'enumerate' of 9 experts", "at most 8"],
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_made(
