@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from l0gm_edge.cli._output import listener, print_json
+from l0gm_edge.cli._output import listener, print_json, write_output
 
 if TYPE_CHECKING:
     from l0gm_edge.core.fleet import Device, Fleet
@@ -63,6 +63,14 @@ def folder_of(out: Path | None, subject: str) -> Path:
     return out or DEFAULT / f"fleet-{name}"
 
 
+def require_no_folder(out: Path | None) -> None:
+    """Raise RefusedInput for `--out` where nothing is kept."""
+    if out is not None:
+        from l0gm_edge.core.errors import RefusedInput
+
+        raise RefusedInput("--out keeps what is known of several devices; this is about one", todo="leave it out")
+
+
 def profile_all(
     model: Path, devices: Sequence[Device], given: Given, out: Path | None, report: Path | None, *, as_json: bool
 ) -> int:
@@ -111,8 +119,9 @@ def tell(found: Fleet, folder: Path, report: Path | None, *, as_json: bool) -> i
     from l0gm_edge.core import store
     from l0gm_edge.report import fleet_page
 
-    store.write_value(folder / "fleet.json", found)
-    store.write_text(report or folder / "fleet.html", fleet_page.render(found))
+    with store.storage_errors(folder):
+        store.write_value(folder / "fleet.json", found)
+    write_output(report or folder / "fleet.html", fleet_page.render(found))
     if as_json:
         print_json(found)
     else:

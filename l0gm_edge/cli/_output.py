@@ -1,10 +1,12 @@
-"""What commands share to speak: the `--json` switch, one JSON document on stdout, and progress on stderr."""
+"""What commands share to speak: the `--json` switch, one JSON document on stdout, progress on stderr, and files."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -38,6 +40,40 @@ def listener(*, as_json: bool) -> AbstractContextManager[Progress]:
     from l0gm_edge.cli._progress import TerminalProgress
 
     return TerminalProgress()
+
+
+class OutputFile(click.Path):
+    """A file that a command writes at its end, refused at its beginning where that could not be: no folder is made.
+
+    A misspelt path is to cost a moment, not the measurement.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False, writable=True)
+
+    def convert(self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path. Raises RefusedInput when its folder is not there, or cannot be written in."""
+        from l0gm_edge.core.errors import RefusedInput
+
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        folder, option = path.parent, param.opts[0] if param else "the file"
+        if not folder.is_dir():
+            todo = "make the folder first, or mend the path; nothing was done yet"
+            raise RefusedInput(f"the folder of {option} is not there", where=str(path), todo=todo)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise RefusedInput(f"the folder of {option} cannot be written in", where=str(path))
+        return path
+
+
+def write_output(path: Path, content: str | Value) -> None:
+    """Write what an OutputFile is to hold: text, or a typed value as JSON. Raises StorageFailed."""
+    from l0gm_edge.core import store
+
+    with store.storage_errors(path, todo="free some space, or name another file"):
+        if isinstance(content, str):
+            store.write_text(path, content)
+        else:
+            store.write_value(path, content)
 
 
 def print_yaml(value: Value) -> None:

@@ -10,13 +10,22 @@ from rich.table import Table
 
 from l0gm_edge.cli import _throughput_tables
 from l0gm_edge.cli._aggregate_table import show_aggregates
-from l0gm_edge.cli._profile_words import conditions, energy, size, time
+from l0gm_edge.cli._profile_words import conditions, size, time
 from l0gm_edge.cli._sustained_table import show_sustained
 from l0gm_edge.core.engine import EngineRun
-from l0gm_edge.core.profiled import AggregateProfile, ModelProfile, OperatorTimes, Percentile, Profiled, shares
-from l0gm_edge.measure.offline import OfflineProfile
-from l0gm_edge.measure.sustained import SustainedProfile
-from l0gm_edge.measure.threads import ThreadProfile
+from l0gm_edge.core.profiled import (
+    AggregateProfile,
+    ModelProfile,
+    OfflineProfile,
+    OperatorTimes,
+    Percentile,
+    Profiled,
+    SustainedProfile,
+    ThreadProfile,
+    shares,
+)
+from l0gm_edge.report import energy
+from l0gm_edge.report.waterfall import providers
 
 SHOWN_OPERATORS = 15
 BAR_WIDTH = 20
@@ -83,7 +92,7 @@ def _figures(found: ModelProfile) -> Table:
     table.add_row(
         "peak memory", "not told" if peak is None else size(peak), "of the process, Python and runtime included"
     )
-    table.add_row("energy", *energy(found.energy))
+    table.add_row("energy", *map(escape, energy.told(found.energy)))
     processes = len(found.warmup_runs)
     table.add_row(
         "runs", f"{found.runs:,}", f"in {processes} processes, after {mean(found.warmup_runs):.0f} to warm up in each"
@@ -93,7 +102,7 @@ def _figures(found: ModelProfile) -> Table:
 
 def _percentile(one: Percentile) -> tuple[str, str, str]:
     if one.value_ns is None or one.interval_ns is None:
-        return "-", one.why or f"needs {one.runs_needed} runs", ""
+        return "-", one.missing, ""
     low, high = one.interval_ns
     return time(one.value_ns), f"{time(low)} to {time(high)}", "" if one.bound_ns is None else f"≤ {time(one.bound_ns)}"
 
@@ -134,12 +143,7 @@ def _show_operators(operators: OperatorTimes, console: Console) -> None:
     if rest:
         console.print(f"[dim]and {len(rest)} more, {sum(share for share, _ in rest):.1%} together[/]")
     console.print("[dim]profiling slows every operator: trust the shares, not the times[/]")
-    if len(operators.providers) > 1:
-        whole = sum(one.ns for one in operators.providers)
-        told = (
-            f"{one.provider.removesuffix('ExecutionProvider')} {one.nodes} nodes, {one.ns / whole:.0%} of the time"
-            for one in operators.providers
-        )
+    if told := providers(operators):
         console.print(f"run by: {escape('; '.join(told))}")
     if operators.fallback_ops:
         console.print(f"* outside the fast path: {escape(', '.join(operators.fallback_ops))}")

@@ -9,13 +9,13 @@ from rich.table import Table
 
 from l0gm_edge.cli._profile_words import sparkline, time
 from l0gm_edge.core import duration
-from l0gm_edge.measure.sustained import SustainedProfile
+from l0gm_edge.core.profiled import SustainedProfile
+from l0gm_edge.report.profile_sustained import change, rest
 
 WIDTH = 60
 NARROWEST = 10
 BESIDE = 50
 """Characters of the other columns."""
-NO_DRIFT = 0.005
 
 
 def show_sustained(found: SustainedProfile, console: Console) -> None:
@@ -45,10 +45,4 @@ def show_sustained(found: SustainedProfile, console: Console) -> None:
         marks = sparkline([1.0 if one.held_back else 0.0 for one in found.points], width)
         table.add_row("held back", f"[red]{marks}[/]" if len(slowed) < len(found.points) else "[red]all the time[/]")
     console.print(table)
-    rest = "never at rest" if found.steady_after_s is None else f"at rest after {duration.told(found.steady_after_s)}"
-    if found.steady_after_s == 0:
-        rest = "at rest all the time"
-    change = f"{abs(found.drift - 1):.1%} {'slower' if found.drift > 1 else 'faster'} at the end than at the beginning"
-    if abs(found.drift - 1) < NO_DRIFT:
-        change = "as fast at the end as at the beginning"
-    console.print(f"{found.runs:,} runs without a pause; {rest} (within 5 %); {change}")
+    console.print(f"{found.runs:,} runs without a pause; {rest(found)} (within 5 %); {change(found)}")

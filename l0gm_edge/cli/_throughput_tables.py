@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from l0gm_edge.cli._profile_words import energy, time
-from l0gm_edge.measure.offline import OfflineProfile
-from l0gm_edge.measure.threads import ThreadProfile
+from l0gm_edge.cli._profile_words import time
+from l0gm_edge.core.profiled import OfflineProfile, ThreadProfile
+from l0gm_edge.report import energy
 
 BAR_WIDTH = 20
 
@@ -23,8 +24,7 @@ def show_offline(found: OfflineProfile, console: Console) -> None:
     seconds = sum(one.elapsed_ns for one in found.runs) / 1e9
     samples = sum(one.samples for one in found.runs)
     table.add_row("samples", f"{samples:,}", f"in batches of {found.batch}, all at once, over {seconds:.1f} s")
-    if found.energy.mj is not None or found.batch == 1:
-        table.add_row("energy", *energy(found.energy))
+    table.add_row("energy", *map(escape, energy.told(found.energy)))
     console.print(table)
 
 

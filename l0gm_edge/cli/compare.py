@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from l0gm_edge.cli._fleet import compare_all, fleet_options, members
-from l0gm_edge.cli._output import json_option, listener, print_json
+from l0gm_edge.cli._fleet import compare_all, fleet_options, members, require_no_folder
+from l0gm_edge.cli._output import OutputFile, json_option, listener, print_json, write_output
 from l0gm_edge.cli._waiting import wait_option
 
-FILE = click.Path(path_type=Path, dir_okay=False)
+FILE = OutputFile()
 
 
 @click.command("compare", short_help="Is a model slower, larger or worse than its baseline?")
@@ -48,7 +48,6 @@ def command(
     `regression` in the profile. Ends with 0, 1 or 3; on several devices with the worst of theirs.
     """
     from l0gm_edge.check.outcome import EXIT_STATUS
-    from l0gm_edge.core import store
     from l0gm_edge.core.errors import RefusedInput
     from l0gm_edge.measure.ab import Effort
     from l0gm_edge.pipeline.comparing import compare
@@ -64,6 +63,7 @@ def command(
             )
         given = {"attempts": attempts, "processes": processes, "layers": bool(layers or report)}
         return compare_all(baseline, candidate, devices_asked, given, out, report, as_json=as_json)
+    require_no_folder(out)
     hardware = devices_asked[0].hardware
     with listener(as_json=as_json) as progress:
         found = compare(
@@ -76,13 +76,13 @@ def command(
             progress=progress,
         )
     if report:
-        store.write_text(report, comparison_page.render(found))
+        write_output(report, comparison_page.render(found))
     if markdown:
-        store.write_text(markdown, comparison.markdown(found))
+        write_output(markdown, comparison.markdown(found))
     if junit:
-        store.write_text(junit, comparison.junit(found))
+        write_output(junit, comparison.junit(found))
     if samples:
-        store.write_value(samples, found)
+        write_output(samples, found)
     if as_json:
         print_json(found)
     else:

@@ -54,6 +54,8 @@ def command(
             raise RefusedInput("a run folder has its own profile and data", where=model, allowed="--data-dir, --json")
         found = context.invoke(_stage, folder=Path(model), data_dir=data_dir, pythonpath=pythonpath, as_json=as_json)
         return int(found)
+    if data_dir:
+        raise RefusedInput("--data-dir is of a run; a model has no data set", where=model, allowed="--calibration")
     if profile is None:
         raise RefusedInput("--hardware is needed", where=f"compile {model}", todo="see l0gm-edge hardware list")
     from l0gm_edge.core import load

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from l0gm_edge.cli._output import json_option, print_json
+from l0gm_edge.cli._output import OutputFile, json_option, print_json, write_output
 
 
 @click.command("engine", short_help="Check an .onnx file for TensorRT, and the engine built from it.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--settings", type=click.Path(path_type=Path), help="YAML: shapes, workspace_mb, dla_core, trtexec, ...")
 @click.option("--trtexec", "version", help="Also print what trtexec of this TensorRT version is called with.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the description that a device builds from.")
+@click.option("--out", type=OutputFile(), help="Write the description that a device builds from.")
 @click.option(
     "--layers", type=click.Path(path_type=Path), help="What the engine's inspector said: trtexec's layer JSON."
 )
@@ -30,13 +30,13 @@ def command(
     """
     from l0gm_edge.check.engine import judge
     from l0gm_edge.check.outcome import EXIT_STATUS
-    from l0gm_edge.core import load, store
+    from l0gm_edge.core import load
     from l0gm_edge.core.engine import EngineSettings
     from l0gm_edge.core.verdict import worst
 
     found = judge(model, load.engine(settings) if settings else EngineSettings(), layers, version)
     if out is not None:
-        store.write_value(out, found.description)
+        write_output(out, found.description)
     if as_json:
         print_json(found)
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from l0gm_edge.cli._output import json_option, listener, print_json, print_yaml
+from l0gm_edge.cli._output import OutputFile, json_option, listener, print_json, print_yaml, write_output
 from l0gm_edge.cli._recipe_options import hardware_option, recipe_options
 from l0gm_edge.cli._waiting import wait_option
 
@@ -61,9 +61,7 @@ def show(profile: str, as_json: bool) -> None:
     "--port", type=click.IntRange(1, 65535), help="Port of its SSH server, or of adb's.  [default: 22, or 5037]"
 )
 @click.option("--python", help="The Python on the device that has its runtimes.")
-@click.option(
-    "--write", "file", type=click.Path(path_type=Path, dir_okay=False), help="Fill in, or make, this profile."
-)
+@click.option("--write", "file", type=OutputFile(), metavar="FILE", help="Fill in, or make, this profile.")
 @json_option
 def probe(
     login: str | None, serial: str | None, port: int | None, python: str | None, file: Path | None, as_json: bool
@@ -92,7 +90,7 @@ def probe(
 @command.command("tabulate")
 @recipe_options
 @hardware_option
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the tables to this file.")
+@click.option("--out", type=OutputFile(), metavar="FILE", help="Also write the tables to this file.")
 @wait_option
 @json_option
 def tabulate(
@@ -108,7 +106,7 @@ def tabulate(
 
     A run with such a target does this by itself; what was timed before is not timed again.
     """
-    from l0gm_edge.core import load, store
+    from l0gm_edge.core import load
 
     what, device = load.recipe(recipe, overrides), load.hardware(profile)
     from l0gm_edge.pipeline import tables, tabulating  # after the refusals, which are told at once
@@ -116,7 +114,7 @@ def tabulate(
     with listener(as_json=as_json) as progress:
         found = tables.tabulate(what, device, data_dir, progress, pythonpath)
     if out is not None:
-        store.write_value(out, found)
+        write_output(out, found)
     rows = tabulating.summaries(found)
     if as_json:
         print_json(rows)

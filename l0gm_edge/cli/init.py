@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from l0gm_edge.cli._output import json_option, print_json
+from l0gm_edge.cli._output import OutputFile, json_option, print_json
 from l0gm_edge.cli._own_code import pythonpath_option
 
 
@@ -17,7 +17,7 @@ from l0gm_edge.cli._own_code import pythonpath_option
 @click.option(
     "--target", default="active_fraction=0.5", show_default=True, metavar="KEY=VALUE", help="See gates.target."
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("recipe.yaml"), show_default=True)
+@click.option("--out", type=OutputFile(), metavar="FILE", default=Path("recipe.yaml"), show_default=True)
 @pythonpath_option
 @json_option
 def command(

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from l0gm_edge.cli._fleet import fleet_options, members, profile_all
-from l0gm_edge.cli._output import json_option, listener, print_json
+from l0gm_edge.cli._fleet import fleet_options, members, profile_all, require_no_folder
+from l0gm_edge.cli._output import OutputFile, json_option, listener, print_json, write_output
 from l0gm_edge.cli._waiting import wait_option
-
-if TYPE_CHECKING:
-    from l0gm_edge.core.profiled import Profiled
-
-REPORT = click.Path(path_type=Path, dir_okay=False)
 
 DISTURBED = 3
 DURATION = "DURATION"
@@ -24,10 +18,8 @@ DURATION = "DURATION"
 @click.argument("model", type=click.Path(path_type=Path))
 @fleet_options
 @click.option("--threads", metavar="N[,N...]", help="Threads of one inference; several are timed side by side.")
-@click.option("--processes", type=click.IntRange(min=1), default=3, show_default=True, help="Fresh processes.")
-@click.option(
-    "--runs", type=click.IntRange(min=1), default=250, show_default=True, help="Timed runs in each, rounded up to tens."
-)
+@click.option("--processes", type=click.IntRange(min=1), help="Fresh processes.  [default: 3]")
+@click.option("--runs", type=click.IntRange(min=1), help="Timed runs in each, rounded up to tens.  [default: 250]")
 @click.option("--min-duration", metavar=DURATION, help="Instead of --runs: at least so long, in all (60s, 10m).")
 @click.option("--min-queries", type=click.IntRange(min=1), help="Instead of --runs: at least so many, in all.")
 @click.option(
@@ -40,7 +32,7 @@ DURATION = "DURATION"
 @click.option("--batch", type=click.IntRange(min=1), default=1, help="Samples of one inference, for offline.")
 @click.option("--sustained", metavar=DURATION, help="Without a pause for so long: latency, heat and clock over time.")
 @click.option("--layers", is_flag=True, help="Also time every operator.")
-@click.option("--report", metavar="FILE", type=REPORT, help="Also write a page of it; times every operator too.")
+@click.option("--report", metavar="FILE", type=OutputFile(), help="Also write a page; a single stream's has operators.")
 @wait_option
 @json_option
 def command(
@@ -48,8 +40,8 @@ def command(
     profiles: tuple[str, ...],
     out: Path | None,
     threads: str | None,
-    processes: int,
-    runs: int,
+    processes: int | None,
+    runs: int | None,
     min_duration: str | None,
     min_queries: int | None,
     scenario: str,
@@ -75,7 +67,8 @@ def command(
         threads=profiling.numbers(threads) if threads else (),
         processes=processes,
         runs=runs,
-        layers=layers or report is not None,
+        layers=layers,
+        page=report is not None,
         scenario=profiling.Scenario(scenario),
         min_seconds=duration.seconds(min_duration) if min_duration else None,
         min_queries=min_queries,
@@ -84,22 +77,26 @@ def command(
     )
     if len(devices_asked) > 1 or model.is_dir():
         profiling.require_single(wanted)
+        profiling.require_together(wanted)
         given = {
             "threads": threads,
             "processes": processes,
             "runs": runs,
             "min-duration": min_duration,
             "min-queries": min_queries,
-            "layers": wanted.layers,
+            "layers": wanted.with_operators,
         }
         return profile_all(model, devices_asked, given, out, report, as_json=as_json)
+    require_no_folder(out)
     hardware = devices_asked[0].hardware
     profiling.require_sound(wanted, model, hardware)  # before anything is started
     installed.require_providers(hardware)
     with devices.opened(hardware) as device, listener(as_json=as_json) as progress:
         found = profiling.profile(device, hardware, model, wanted, progress)
     if report is not None:
-        _write_page(found, report)
+        from l0gm_edge.report import profile_page
+
+        write_output(report, profile_page.render(found))
     if as_json:
         print_json(found)
     else:
@@ -107,16 +104,3 @@ def command(
 
         show(found)
     return DISTURBED if found.disturbed and not sustained else 0
-
-
-def _write_page(found: Profiled, path: Path) -> None:
-    from l0gm_edge.core import store
-    from l0gm_edge.core.profiled import AggregateProfile, ModelProfile
-    from l0gm_edge.report import aggregate_page, profile_page
-
-    if isinstance(found, AggregateProfile):
-        page = aggregate_page.render(found)
-    else:
-        assert isinstance(found, ModelProfile)  # no other kind goes with --report
-        page = profile_page.render(found)
-    store.write_text(path, page)

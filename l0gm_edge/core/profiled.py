@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from l0gm_edge.core.aggregates import Aggregates
 from l0gm_edge.core.energy import Energy
@@ -45,6 +46,11 @@ class Percentile(Value):
     interval_ns: tuple[float, float] | None = None
     bound_ns: float | None = None
     why: str | None = None
+
+    @property
+    def missing(self) -> str:
+        """Why there is no figure."""
+        return self.why or f"needs {self.runs_needed} runs"
 
 
 class Profiled(Value):
@@ -90,6 +96,90 @@ class AggregateProfile(Profiled):
     def load_ns(self) -> tuple[int, ...]:
         """Until the model could be run, in each process."""
         return tuple(one.init_ns for one in self.processes)
+
+
+class StreamWindow(Value):
+    """Consecutive runs of one model, of which `latencies_ns` keeps an even part; nanoseconds since the stream began."""
+
+    began_ns: NonNegativeInt
+    ended_ns: NonNegativeInt
+    runs: PositiveInt
+    latencies_ns: Annotated[tuple[Nanoseconds, ...], Field(min_length=1)]
+    state: Conditions
+
+
+class Point(Value):
+    """One window: its end in seconds since the beginning, and what it was like; null where the device does not tell."""
+
+    seconds: PositiveFloat
+    runs: PositiveInt
+    p50_ns: PositiveFloat
+    p90_ns: PositiveFloat
+    temperature_c: float | None
+    frequency_mhz: float | None
+    held_back: tuple[Told, ...]
+
+
+class SustainedProfile(Profiled):
+    """A long run.
+
+    `drift` is the median latency of the last quarter to that of the first; `steady_after_s` is from when on every
+    window stays within 5 % of the last quarter, null where none does but the very last.
+    """
+
+    asked_s: PositiveFloat
+    runs: PositiveInt
+    drift: PositiveFloat
+    steady_after_s: NonNegativeFloat | None
+    points: Annotated[tuple[Point, ...], Field(min_length=1)]
+    windows: tuple[StreamWindow, ...]
+
+
+class OfflineRun(Value):
+    """How long it took to get through so many samples, in batches."""
+
+    samples: PositiveInt
+    elapsed_ns: Nanoseconds
+    batch: PositiveInt
+
+    @property
+    def samples_per_second(self) -> float:
+        """The throughput of this run."""
+        return self.samples / self.elapsed_ns * 1e9
+
+
+class OfflineProfile(Profiled):
+    """Throughput over all of the processes; `slowest` and `fastest` are single ones."""
+
+    batch: PositiveInt
+    samples_per_second: PositiveFloat
+    slowest: PositiveFloat
+    fastest: PositiveFloat
+    runs: Annotated[tuple[OfflineRun, ...], Field(min_length=1)]
+
+
+class ThreadRow(Value):
+    """One number of threads; `ratio` is its latency to that of the first row, with `interval`, null on few blocks."""
+
+    threads: int
+    percentiles: tuple[Percentile, ...]
+    ratio: float | None
+    interval: tuple[float, float] | None
+    warmup_runs: tuple[int, ...]
+    blocks: tuple[Block, ...]
+
+
+class ThreadProfile(Profiled):
+    """The rows in the order asked for; `threads` of the whole is the first's."""
+
+    rows: Annotated[tuple[ThreadRow, ...], Field(min_length=1)]
+
+
+def quarters(points: Sequence[Point]) -> tuple[float, float]:
+    """The median latency (ns) of the first quarter's windows, and that of the last's."""
+    count = max(1, len(points) // 4)
+    first, last = (median(one.p50_ns for one in part) for part in (points[:count], points[-count:]))
+    return first, last
 
 
 def shares(layers: Sequence[LayerTime]) -> tuple[float, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from io import BytesIO
@@ -159,8 +160,10 @@ class SshLink:
             self.reached = True
         except (OSError, asyncssh.Error, Silence) as error:
             await self.close()
-            told = plain(str(error)) or type(error).__name__
-            raise Away(told, DeviceFailed(f"the device cannot be reached: {told}", where=self.where)) from error
+            told = _reason(error)
+            todo = "see that it is switched on, and that transport.address and port of its profile are right"
+            failed = DeviceFailed(f"the device cannot be reached: {told}", where=self.where, todo=todo)
+            raise Away(told, failed) from error
 
     async def _connect(self) -> list[asyncssh.SSHClientConnection]:
         """The connection, behind that to the jump host if there is one; what no second try would change is raised."""
@@ -220,3 +223,11 @@ class SshLink:
             "keepalive_interval": transport.keepalive_s,
             "keepalive_count_max": MISSED_KEEPALIVES,
         }
+
+
+def _reason(error: Exception) -> str:
+    """Why no connection came about: the system's words where it has some, without the addresses that were tried."""
+    numbers = re.findall(r"\[Errno (\d+)\]", str(error))  # asyncio names each address of a name that has several
+    told = ", ".join(dict.fromkeys(os.strerror(int(number)).lower() for number in numbers))
+    words = getattr(error, "strerror", None) if not told else None  # such as that a name is not known
+    return told or plain(words or str(error)) or type(error).__name__

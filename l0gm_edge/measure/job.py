@@ -24,8 +24,9 @@ from pydantic import (
 from l0gm_edge.core import arrays as npz
 from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.core.errors import DeviceFailed
-from l0gm_edge.core.measurement import Conditions, Nanoseconds
+from l0gm_edge.core.measurement import Nanoseconds
 from l0gm_edge.core.opening import Opening
+from l0gm_edge.core.profiled import OfflineRun, StreamWindow
 from l0gm_edge.core.store import write_text
 from l0gm_edge.core.told import Told
 from l0gm_edge.core.value import Value
@@ -161,24 +162,6 @@ class PowerLog(Value):
         if self.ended_ns <= self.began_ns or any(a.ns >= b.ns for a, b in pairwise(self.samples)):
             raise ValueError("time runs backwards")
         return self
-
-
-class StreamWindow(Value):
-    """Consecutive runs of one model, of which `latencies_ns` keeps an even part; nanoseconds since the stream began."""
-
-    began_ns: NonNegativeInt
-    ended_ns: NonNegativeInt
-    runs: PositiveInt
-    latencies_ns: Annotated[tuple[Nanoseconds, ...], Field(min_length=1)]
-    state: Conditions
-
-
-class OfflineRun(Value):
-    """How long it took to get through so many samples, in batches."""
-
-    samples: PositiveInt
-    elapsed_ns: Nanoseconds
-    batch: PositiveInt
 
 
 AnyJob = PrepareJob | LatencyJob | OutputsJob | TensorsJob | FootprintJob | EnergyJob | StreamJob | OfflineJob

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import PositiveFloat, PositiveInt
-
+from l0gm_edge.core.energy import Energy
 from l0gm_edge.core.errors import DeviceFailed, RefusedInput
 from l0gm_edge.core.hardware import ONNXRUNTIME, HardwareProfile
-from l0gm_edge.core.profiled import Profiled
+from l0gm_edge.core.profiled import OfflineProfile
 from l0gm_edge.core.progress import Progress, Silent
 from l0gm_edge.devices import Device
 from l0gm_edge.measure import energy, job, stream
-from l0gm_edge.measure.job import ModelResult, OfflineJob, OfflineRun
+from l0gm_edge.measure.job import ModelResult, OfflineJob
 from l0gm_edge.measure.profiled import visiting
 from l0gm_edge.measure.single import runtime_of
 from l0gm_edge.measure.stream import Least
 
 LEAST = Least(seconds=10.0, queries=1000)
 SILENT = Silent()
-
-
-class OfflineProfile(Profiled):
-    """Throughput over all of the processes; `slowest` and `fastest` are single ones."""
-
-    batch: PositiveInt
-    samples_per_second: PositiveFloat
-    slowest: PositiveFloat
-    fastest: PositiveFloat
-    runs: tuple[OfflineRun, ...]
 
 
 def profile_offline(
@@ -47,10 +36,7 @@ def profile_offline(
     Samples lie in memory before the clock starts; putting them in place is timed. Raises RefusedInput and DeviceFailed.
     """
     runtime = runtime_of(model, hardware)
-    if batch > 1 and runtime != ONNXRUNTIME:
-        raise RefusedInput(
-            f"{runtime} takes the batch that its file was made for", allowed="a batch of 1 (the default)"
-        )
+    require_batch(batch, runtime)
     share = least.share(processes)
     found: list[ModelResult] = []
     with visiting(device, hardware, model, runtime) as subject, progress.task(model.name, processes + 1) as task:
@@ -68,16 +54,18 @@ def profile_offline(
             task.advance()
         unsteady = [process for process, one in enumerate(found) if one.steady is False]
         head = subject.head(placed, found[0].runtime_version, unsteady)
-        used = energy.measure(subject.device, placed, {}, hardware.energy_rails) if batch == 1 else None
+        used = Energy(unavailable=f"of single inferences alone; these are batches of {batch}")
+        if batch == 1:
+            used = energy.measure(subject.device, placed, {}, hardware.energy_rails)
         task.advance()
     runs = tuple(one.offline for one in found if one.offline is not None)
     if len(runs) != processes:
         raise DeviceFailed(f"{len(runs)} runs came back", where=placed.name, allowed=f"{processes}")
-    rates = [one.samples / one.elapsed_ns * 1e9 for one in runs]
+    rates = [one.samples_per_second for one in runs]
     return OfflineProfile.model_validate(
         {
             **head,
-            **({} if used is None else {"energy": used}),
+            "energy": used,
             "batch": batch,
             "samples_per_second": sum(one.samples for one in runs) / sum(one.elapsed_ns for one in runs) * 1e9,
             "slowest": min(rates),
@@ -85,3 +73,11 @@ def profile_offline(
             "runs": runs,
         }
     )
+
+
+def require_batch(batch: int, runtime: str) -> None:
+    """Raise RefusedInput for a runtime whose files have their batch written in them."""
+    if batch > 1 and runtime != ONNXRUNTIME:
+        raise RefusedInput(
+            f"{runtime} takes the batch that its file was made for", allowed="a batch of 1 (the default)"
+        )

@@ -5,20 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 
 import numpy as np
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
-from l0gm_edge.core.profiled import Profiled
+from l0gm_edge.core.profiled import Point, StreamWindow, SustainedProfile, quarters
 from l0gm_edge.core.progress import Progress, Silent
-from l0gm_edge.core.told import Told
-from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device
 from l0gm_edge.measure import stream
-from l0gm_edge.measure.job import StreamWindow
 from l0gm_edge.measure.profiled import visiting
 from l0gm_edge.measure.single import runtime_of
 from l0gm_edge.measure.stream import Least
@@ -28,33 +23,6 @@ SHORTEST_WINDOW_S = 0.5
 STEADY = 0.05
 """How far from where it ends up a window's median may be to count as at rest."""
 SILENT = Silent()
-
-
-class Point(Value):
-    """One window: its end in seconds since the beginning, and what it was like; null where the device does not tell."""
-
-    seconds: PositiveFloat
-    runs: PositiveInt
-    p50_ns: PositiveFloat
-    p90_ns: PositiveFloat
-    temperature_c: float | None
-    frequency_mhz: float | None
-    held_back: tuple[Told, ...]
-
-
-class SustainedProfile(Profiled):
-    """A long run.
-
-    `drift` is the median latency of the last quarter to that of the first; `steady_after_s` is from when on every
-    window stays within 5 % of the last quarter, null where none does but the very last.
-    """
-
-    asked_s: PositiveFloat
-    runs: PositiveInt
-    drift: PositiveFloat
-    steady_after_s: NonNegativeFloat | None
-    points: tuple[Point, ...]
-    windows: tuple[StreamWindow, ...]
 
 
 def profile_sustained(
@@ -93,14 +61,14 @@ def profile_sustained(
 
 def drift(points: Sequence[Point]) -> float:
     """How many times the latency of the first quarter the last one takes."""
-    quarter = max(1, len(points) // 4)
-    return median(one.p50_ns for one in points[-quarter:]) / median(one.p50_ns for one in points[:quarter])
+    first, last = quarters(points)
+    return last / first
 
 
 def steady_after(points: Sequence[Point]) -> float | None:
     """The seconds after which no window's median leaves the last quarter's by more than 5 %; None where only the last
     does not."""
-    end = median(one.p50_ns for one in points[-max(1, len(points) // 4) :])
+    _, end = quarters(points)
     off = [index for index, one in enumerate(points) if abs(one.p50_ns / end - 1) > STEADY]
     first = off[-1] + 1 if off else 0
     if first >= len(points) - 1 and len(points) > 1:

@@ -7,34 +7,15 @@ from pathlib import Path
 
 from l0gm_edge.core import latency
 from l0gm_edge.core.hardware import HardwareProfile
-from l0gm_edge.core.measurement import Block
-from l0gm_edge.core.profiled import Percentile, Profiled
+from l0gm_edge.core.profiled import ThreadProfile, ThreadRow
 from l0gm_edge.core.progress import Progress, Silent
 from l0gm_edge.core.recipe import Measure
-from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device
 from l0gm_edge.measure import tasks
 from l0gm_edge.measure.profiled import percentiles, visiting
 from l0gm_edge.measure.single import runtime_of
 
 SILENT = Silent()
-
-
-class ThreadRow(Value):
-    """One number of threads; `ratio` is its latency to that of the first row, with `interval`, null on few blocks."""
-
-    threads: int
-    percentiles: tuple[Percentile, ...]
-    ratio: float | None
-    interval: tuple[float, float] | None
-    warmup_runs: tuple[int, ...]
-    blocks: tuple[Block, ...]
-
-
-class ThreadProfile(Profiled):
-    """The rows in the order asked for; `threads` of the whole is the first's."""
-
-    rows: tuple[ThreadRow, ...]
 
 
 def profile_threads(

@@ -58,13 +58,16 @@ class Answer(Value):
 
     @property
     def error(self) -> str:
-        """What went wrong, in a sentence; empty when the document tells of no error."""
+        """What went wrong, and what to do; empty when the document tells of no error."""
         try:
             document = json.loads(self.text)
         except ValueError:
             return f"it ended with status {self.status} and said {plain(self.text[:LONGEST_LINE]).strip() or 'nothing'}"
         error = document.get("error") if isinstance(document, dict) else None
-        return str(error.get("what")) if isinstance(error, dict) else ""
+        if not isinstance(error, dict):
+            return ""
+        parts = ("what", "todo")  # without `where`, which may be a device's address
+        return "; ".join(str(error[key]) for key in parts if error.get(key))
 
 
 @dataclass(frozen=True)

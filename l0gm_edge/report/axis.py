@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,16 @@ class Axis:
     start: float
     end: float
     logarithmic: bool = False
+
+    @classmethod
+    def around(cls, values: Sequence[float], start: float, end: float) -> Self:
+        """An axis with room around values; noise does not fill it, and where none is negative it begins at 0 or above.
+
+        It spans at least one in twenty-five of the largest value.
+        """
+        low, high = min(values), max(values)
+        margin = max(0.12 * (high - low), 0.02 * abs(high)) or 1.0
+        return cls(low - margin if low < 0 else max(0.0, low - margin), high + margin, start, end)
 
     def place(self, value: float) -> float:
         """The position of a value, rounded to a hundredth; values outside are held at the ends."""

@@ -1,4 +1,4 @@
-"""What a device said of itself before and after it measured, as a table."""
+"""What a device said of itself before and after it measured, as rows of a table."""
 
 from __future__ import annotations
 
@@ -17,29 +17,50 @@ class StateRow:
     before: str
     after: str
 
+    @property
+    def change(self) -> str:
+        """Both in one: `41.0 °C → 55.0 °C`, or what stayed the same."""
+        return " → ".join(dict.fromkeys(one for one in (self.before, self.after) if one))
+
 
 def state_rows(before: Conditions, after: Conditions) -> tuple[StateRow, ...]:
-    """What was told at least once; the time is always."""
-    plain: dict[str, Callable[[Conditions], str]] = {
-        "time": lambda one: one.time,
-        "load (1 min)": lambda one: _number(one.load_1m),
-        "frequency governor": lambda one: one.governor or "",
-        "clock": lambda one: _number(one.frequency_mhz, "MHz"),
+    """Everything that was told at least once; the time is always."""
+    return (
+        StateRow("time", before.time, after.time),
+        *main_rows(before, after),
+        *_named(before.temperatures_c, after.temperatures_c, "{}", "°C"),
+        *_named(before.rails_mw, after.rails_mw, "power, {}", "mW"),
+    )
+
+
+def main_rows(before: Conditions, after: Conditions) -> tuple[StateRow, ...]:
+    """Its settings, and what tells of heat and of other work: what was told at least once."""
+    told: dict[str, Callable[[Conditions], str]] = {
         "power mode": lambda one: one.power_mode or "",
-        "temperature": lambda one: _number(one.temperature_c, "°C"),
-        "held back": lambda one: ", ".join(one.throttled),
+        "governor": lambda one: one.governor or "",
+        "clock setting": lambda one: "" if one.clocks_locked is None else "locked" if one.clocks_locked else "may vary",
+        "clock": lambda one: _quantity(one.frequency_mhz, "MHz"),
+        "fan": lambda one: "" if one.fan_pwm is None else f"{one.fan_pwm} of 255",
+        "temperature": lambda one: _quantity(one.temperature_c, "°C"),
+        "load (1 min)": lambda one: _quantity(one.load_1m),
     }
-    rows = [StateRow(name, told(before), told(after)) for name, told in plain.items()]
-    rows += [
-        StateRow(name, _number(before.temperatures_c.get(name), "°C"), _number(after.temperatures_c.get(name), "°C"))
-        for name in dict.fromkeys((*before.temperatures_c, *after.temperatures_c))
-    ]
-    rows += [
-        StateRow(f"power, {name}", _number(before.rails_mw.get(name), "mW"), _number(after.rails_mw.get(name), "mW"))
-        for name in dict.fromkeys((*before.rails_mw, *after.rails_mw))
-    ]
+    rows = [StateRow(name, read(before), read(after)) for name, read in told.items()]
+    reasons: dict[str, Callable[[Conditions], tuple[str, ...]]] = {
+        "held back": lambda one: one.throttled,
+        "held back since its start": lambda one: one.throttled_since_boot,
+    }
+    for name, why in reasons.items():
+        if why(before) or why(after):
+            rows.append(StateRow(name, ", ".join(why(before)) or "no", ", ".join(why(after)) or "no"))
     return tuple(row for row in rows if row.before or row.after)
 
 
-def _number(value: float | None, unit: str = "") -> str:
+def _named(before: dict[str, float], after: dict[str, float], name: str, unit: str) -> list[StateRow]:
+    return [
+        StateRow(name.format(one), _quantity(before.get(one), unit), _quantity(after.get(one), unit))
+        for one in dict.fromkeys((*before, *after))
+    ]
+
+
+def _quantity(value: float | None, unit: str = "") -> str:
     return "" if value is None else wording.quantity(value, unit)

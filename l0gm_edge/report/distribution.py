@@ -126,10 +126,7 @@ def course(blocks: Sequence[Block]) -> Course | None:
     if len(blocks) < 2:
         return None
     medians = [float(np.median(block.latencies_ns)) / 1e6 for block in blocks]
-    spread = max(medians) - min(medians)
-    margin = max(0.12 * spread, 0.02 * max(medians))
-    x = Axis(0, len(blocks) - 1, LEFT, RIGHT)
-    y = Axis(max(0.0, min(medians) - margin), max(medians) + margin, BOTTOM, TOP)
+    x, y = Axis(0, len(blocks) - 1, LEFT, RIGHT), Axis.around(medians, BOTTOM, TOP)
     lines: dict[int, list[tuple[float, float]]] = {}
     for at, (block, median) in enumerate(zip(blocks, medians, strict=True)):
         lines.setdefault(block.process, []).append((x.place(at), y.place(median)))

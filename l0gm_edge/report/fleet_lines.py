@@ -66,19 +66,25 @@ def _lines(one: Member, width: int) -> list[Line]:
     shipped = [row for row in one.report.artifacts if row.chosen] if one.report is not None else []
     if one.report is not None and shipped:
         return [_of_artifact(one, one.report, row) for row in shipped]
-    status, word = OUTCOMES.get(one.exit_status, UNMEASURED)
+    status, word = _ended(one)
     why = one.said or _reasons(one.verdicts)
     return [Line(one.hardware, one.subject, status, word, why, ("",) * width, reused=one.reused)]
 
 
-def _of_profile(one: Member, found: ModelProfile) -> Line:
+def _ended(one: Member) -> tuple[Status, str]:
+    """How it ended, in a word or two; where nothing was judged, it is no PASS."""
     status, word = OUTCOMES.get(one.exit_status, UNMEASURED)
+    return status, "PASS" if one.verdicts and one.exit_status == 0 else word
+
+
+def _of_profile(one: Member, found: ModelProfile) -> Line:
+    status, word = _ended(one)
     figures = {known.q: known.value_ns for known in found.percentiles}
     return Line(
         hardware=one.hardware,
         subject=one.subject,
         status=status,
-        happened="PASS" if one.verdicts and one.exit_status == 0 else word,
+        happened=word,
         why="; ".join(filter(None, [_reasons(one.verdicts), *found.warnings])),
         figures=(
             *(wording.milliseconds(_ms(figures.get(q))) for q in (50, 90)),
@@ -93,13 +99,13 @@ def _of_profile(one: Member, found: ModelProfile) -> Line:
 
 def _of_aggregates(one: Member, found: AggregateProfile) -> Line:
     """No percentile of its own stands in the table: the runner's aggregates are told in words."""
-    status, word = OUTCOMES.get(one.exit_status, UNMEASURED)
+    status, word = _ended(one)
     told = f"{ONLY}: {'; '.join(str(process) for process in found.processes)}"
     return Line(
         hardware=one.hardware,
         subject=one.subject,
         status=status,
-        happened="PASS" if one.verdicts and one.exit_status == 0 else word,
+        happened=word,
         why="; ".join(filter(None, [told, _reasons(one.verdicts), *found.warnings])),
         figures=(
             *(wording.milliseconds(None),) * 2,
@@ -129,12 +135,12 @@ def _of_pair(one: Member, found: Comparison, pair: Pair) -> Line:
 
 def _of_artifact(one: Member, report: Report, row: ArtifactRow) -> Line:
     """What a run ships for a runtime; its report says nothing of when."""
-    status, word = OUTCOMES.get(one.exit_status, UNMEASURED)
+    status, word = _ended(one)
     return Line(
         hardware=one.hardware,
         subject=row.runtime,
         status=status,
-        happened=f"{'PASS' if one.exit_status == 0 else word}, {row.scheme}",
+        happened=f"{word}, {row.scheme}",
         why=_reasons(one.verdicts),
         figures=(
             wording.milliseconds(row.p50_ms),

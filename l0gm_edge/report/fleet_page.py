@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from l0gm_edge.core.fleet import Fleet, Member
 from l0gm_edge.core.verdict import Status, Verdict
-from l0gm_edge.report import aggregate_page, comparison_page, distribution, profile_page, ratios, wording
+from l0gm_edge.report import comparison_page, distribution, profile_page, ratios, wording
 from l0gm_edge.report.fleet_lines import OUTCOMES, UNMEASURED, columns, lines, unpassed
 from l0gm_edge.report.pages import template
 
@@ -45,7 +45,6 @@ class Detail:
     title: str
     status: Status
     profile: profile_page.View | None
-    aggregates: aggregate_page.View | None
     comparison: comparison_page.View | None
     page: str
 
@@ -129,11 +128,11 @@ def _told(one: Member) -> bool:
 
 
 def _detail(one: Member) -> Detail:
+    profile = one.profile or one.aggregates
     return Detail(
-        title=f"{one.hardware}: {one.subject}" if one.profile or one.aggregates else one.hardware,
+        title=f"{one.hardware}: {one.subject}" if profile else one.hardware,
         status=OUTCOMES.get(one.exit_status, UNMEASURED)[0],
-        profile=profile_page.view(one.profile) if one.profile else None,
-        aggregates=aggregate_page.view(one.aggregates) if one.aggregates else None,
+        profile=profile_page.view(profile) if profile else None,
         comparison=comparison_page.view(one.comparison) if one.comparison else None,
         page=f"{one.hardware}/report.html" if one.report else "",
     )

@@ -12,12 +12,12 @@ from l0gm_edge.report.lineup import Entry, chosen
 
 @dataclass(frozen=True)
 class Figure:
-    """One headline figure: what it is of, the figure, what it rests on, and the artifact it comes from, if any."""
+    """One headline figure: what it is of, the figure, what it rests on, and below a bound, or where it comes from."""
 
     label: str
     value: str
     detail: str
-    source: str = ""
+    below: str = ""
 
 
 def headline(report: Report) -> tuple[Figure, ...]:

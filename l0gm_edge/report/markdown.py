@@ -32,7 +32,7 @@ def render(report: Report) -> str:
             "",
             *table(
                 [f.label for f in figures],
-                [[f"**{escape(f.value)}**" for f in figures], _row(f"{f.detail} {f.source}" for f in figures)],
+                [[f"**{escape(f.value)}**" for f in figures], _row(f"{f.detail} {f.below}" for f in figures)],
             ),
             "",
             *table(COLUMNS, [line for group in groups for line in _lines(group)]),

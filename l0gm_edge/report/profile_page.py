@@ -1,102 +1,115 @@
-"""The page of one model's profile on one device: how latency is spread, where the time goes, in which conditions."""
+"""The page of a model's profile on one device: what every kind has, around what only its kind has."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 
-from l0gm_edge.core.profiled import ModelProfile, Percentile
-from l0gm_edge.report import device_state, distribution, wording
+from l0gm_edge.core.profiled import (
+    AggregateProfile,
+    ModelProfile,
+    OfflineProfile,
+    Profiled,
+    SustainedProfile,
+    ThreadProfile,
+)
+from l0gm_edge.report import (
+    device_state,
+    distribution,
+    profile_aggregates,
+    profile_offline,
+    profile_steady,
+    profile_sustained,
+    profile_threads,
+    ratios,
+    timeline,
+    wording,
+)
 from l0gm_edge.report.device_state import StateRow
-from l0gm_edge.report.distribution import Course, Histogram
 from l0gm_edge.report.headline import Figure
 from l0gm_edge.report.pages import template
-from l0gm_edge.report.waterfall import Kind, Step, kinds, steps
 
-KINDS_SHOWN = 6
+Sections = (
+    profile_steady.View | profile_sustained.View | profile_offline.View | profile_threads.View | profile_aggregates.View
+)
+KINDS: dict[type[Sections], tuple[str, str]] = {
+    profile_steady.View: ("profile", "profile-steady.html"),
+    profile_sustained.View: ("sustained profile", "profile-sustained.html"),
+    profile_offline.View: ("throughput", "profile-offline.html"),
+    profile_threads.View: ("profile of numbers of threads", "profile-threads.html"),
+    profile_aggregates.View: ("profile", "profile-aggregates.html"),
+}
+"""How a kind of profile is called, and the template of what only it has."""
 
 
 @dataclass(frozen=True)
 class View:
-    """A profile as its page shows it."""
+    """A profile as its page shows it; `spoiled` says that `warnings` make the figures worth nothing."""
 
-    profile: ModelProfile
+    profile: Profiled
     name: str
+    kind: str
     setup: str
     figures: tuple[Figure, ...]
-    histogram: Histogram | None
-    course: Course | None
-    kinds: tuple[Kind, ...]
-    steps: tuple[Step, ...]
-    no_steps: str
-    providers: tuple[str, ...]
+    warnings: tuple[str, ...]
+    spoiled: bool
+    template: str
+    sections: Sections
     states: tuple[StateRow, ...]
-    counted: str
+    facts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 
-def render(found: ModelProfile) -> str:
+def render(found: Profiled) -> str:
     """The page as text."""
-    return template("profile.html").render(p=view(found), charts=distribution)
+    return template("profile.html").render(p=view(found), charts=distribution, ratios=ratios, time=timeline)
 
 
-def view(found: ModelProfile) -> View:
-    """What the page shows of a profile."""
-    known = [(one.q, one.value_ns / 1e6) for one in found.percentiles if one.value_ns is not None]
-    operators = found.operators
+def view(found: Profiled) -> View:
+    """What the page shows of a profile of any kind."""
+    sections = _sections(found)
+    kind, name = KINDS[type(sections)]
+    spoiled = bool(found.disturbed) and not isinstance(found, SustainedProfile)  # there it is what one wants to see
     return View(
         profile=found,
         name=Path(found.model).name,
-        setup=f"{found.runtime_version} · {'1 thread' if found.threads == 1 else f'{found.threads} threads'} · "
-        f"{wording.size(found.size_bytes)}",
-        figures=_figures(found),
-        histogram=distribution.histogram(found.blocks, known),
-        course=distribution.course(found.blocks),
-        kinds=kinds(operators, KINDS_SHOWN) if operators else (),
-        steps=steps(operators) if operators else (),
-        no_steps="" if operators and operators.layers else _why_none(found),
-        providers=_providers(found),
+        kind=kind,
+        setup=f"{found.runtime_version} · {_threads(found)} · {wording.size(found.size_bytes)}",
+        figures=sections.figures,
+        warnings=tuple(sorted(found.warnings, key=lambda one: one not in found.disturbed)),
+        spoiled=spoiled,
+        template=name,
+        sections=sections,
         states=device_state.state_rows(found.before.conditions, found.after.conditions),
-        counted=f"{found.runs:,} runs in {len(found.warmup_runs)} fresh processes, after "
-        f"{mean(found.warmup_runs or (0,)):.0f} to warm up in each",
+        facts=_facts(found),
     )
 
 
-def _figures(found: ModelProfile) -> tuple[Figure, ...]:
-    first, *again = found.load_ns or (None,)
-    return (
-        *(_percentile(one, found.runs) for one in found.percentiles),
-        Figure(
-            "First load",
-            wording.milliseconds(first / 1e6 if first else None),
-            f"then {wording.milliseconds(mean(again) / 1e6)}" if again else "first in its process",
-        ),
-        Figure("Peak memory", wording.size(found.peak_memory_bytes), "of the process, Python and runtime included"),
-    )
+def _sections(found: Profiled) -> Sections:
+    match found:
+        case ModelProfile():
+            return profile_steady.view(found)
+        case SustainedProfile():
+            return profile_sustained.view(found)
+        case OfflineProfile():
+            return profile_offline.view(found)
+        case ThreadProfile():
+            return profile_threads.view(found)
+        case AggregateProfile():
+            return profile_aggregates.view(found)
+    raise TypeError(f"no page is known for a {type(found).__name__}")
 
 
-def _percentile(one: Percentile, runs: int) -> Figure:
-    label = f"Latency, p{one.q}"
-    if one.value_ns is None or one.interval_ns is None:
-        return Figure(label, wording.MISSING, f"takes {one.runs_needed} runs; there were {runs}")
-    low, high = (ns / 1e6 for ns in one.interval_ns)
-    return Figure(
-        label, wording.milliseconds(one.value_ns / 1e6), f"{wording.number(low)} to {wording.milliseconds(high)}"
-    )
+def _threads(found: Profiled) -> str:
+    if isinstance(found, ThreadProfile):
+        return f"{', '.join(str(row.threads) for row in found.rows)} threads"
+    return "1 thread" if found.threads == 1 else f"{found.threads} threads"
 
 
-def _why_none(found: ModelProfile) -> str:
-    if found.operators is None:
-        return "Operators were not timed; --layers does it."
-    return found.operators.unavailable or "The runtime tells of no operator."
-
-
-def _providers(found: ModelProfile) -> tuple[str, ...]:
-    if found.operators is None or len(found.operators.providers) < 2:
-        return ()
-    whole = sum(one.ns for one in found.operators.providers) or 1
-    return tuple(
-        f"{one.provider.removesuffix('ExecutionProvider')}: {one.nodes} nodes, {wording.percent(one.ns / whole)} of "
-        "the time"
-        for one in found.operators.providers
-    )
+def _facts(found: Profiled) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    """What the device is, and what was run, as captions with keys and values."""
+    model = (("file", found.model), ("sha256", found.sha256), ("runtime", found.runtime_version))
+    facts = [("Machine", tuple(found.before.machine.items())), ("Model", model)]
+    engine = found.engine if isinstance(found, ModelProfile) else None
+    if engine:
+        facts.append(("Engine", (("size", wording.size(engine.size_bytes)), ("timed by", engine.timing))))
+    return tuple(facts)

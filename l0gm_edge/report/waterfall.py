@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from l0gm_edge.core.measurement import LayerTime
 from l0gm_edge.core.profiled import OperatorTimes, shares
+from l0gm_edge.report import wording
 
 MOST_ROWS = 60
 LEAST_SHARE = 0.006
@@ -63,6 +64,18 @@ def kinds(operators: OperatorTimes, most: int) -> tuple[Kind, ...]:
         for op, each in held.items()
     ]
     return tuple(sorted(found, key=lambda one: (-one.share, one.op))[:most])
+
+
+def providers(operators: OperatorTimes | None) -> tuple[str, ...]:
+    """What each of several providers ran, in words; nothing where one ran everything."""
+    if operators is None or len(operators.providers) < 2:
+        return ()
+    whole = sum(one.ns for one in operators.providers) or 1
+    return tuple(
+        f"{one.provider.removesuffix('ExecutionProvider')}: {one.nodes} nodes, {wording.percent(one.ns / whole)} of "
+        "the time"
+        for one in operators.providers
+    )
 
 
 def _gathered(small: Sequence[tuple[LayerTime, float]], start: float) -> list[Step]:

@@ -58,10 +58,11 @@ def test_json_is_one_document_with_the_raw_runs(invoke: Invoke, tmp_path: Path) 
         (("absent.onnx", "absent.onnx"), "nothing to compare"),
         (("m.pt2", "m.pt2"), "cannot time a '.pt2' file"),
         (("m.onnx", "git:-x:m.onnx"), "names no file of a revision"),
+        (("m.onnx", "m.onnx", "--out", "kept"), "--out keeps what is known of several devices"),
     ],
 )
 def test_what_cannot_be_compared_ends_with_status_2(
-    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, str], told: str
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], told: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     tiny_models.write_onnx(tmp_path / "m.onnx")

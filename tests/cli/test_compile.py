@@ -49,6 +49,7 @@ def test_a_model_for_one_runtime(invoke: Invoke, tmp_path: Path, bench: str) -> 
         (("--hardware", "BENCH", "--shape", "x=1x99999999999999999999999999999999999999999"), "--shape found"),
         (("--hardware", "BENCH", "--shape", "x=1x4:int3"), "--shape found"),
         (("--hardware", "BENCH", "--calibration", "absent.npz"), "no such calibration file"),
+        (("--hardware", "BENCH", "--data-dir", "d"), "--data-dir is of a run"),
         (("--hardware", "nothing"), "nothing"),
     ],
 )

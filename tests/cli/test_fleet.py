@@ -12,8 +12,12 @@ import pytest
 import tiny_bundles
 import tiny_models
 from click.testing import Result
+from reports import report_of
 
+from l0gm_edge.core import load
 from l0gm_edge.core.fleet import Fleet
+from l0gm_edge.core.verdict import Status
+from l0gm_edge.pipeline import fleet
 
 Invoke = Callable[..., Result]
 QUICK = ("--processes", "1", "--runs", "70")
@@ -91,6 +95,36 @@ def test_a_comparison_on_many_devices_ends_with_the_worst(invoke: Invoke, tmp_pa
     assert lost.comparison is None
     assert "cannot be reached" in lost.said
     assert result.exit_code == (1 if calm.exit_status == 1 else 4)
+
+
+def test_a_run_that_fails_on_one_device_keeps_the_others(
+    invoke: Invoke, tmp_path: Path, boards: Path, recipe_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (boards / "strict.yaml").unlink()
+    gone(boards)
+    made = report_of(load.recipe(str(recipe_file)), load.hardware(str(boards / "calm.yaml")), Status.PASS)
+
+    def run(self: object, job: fleet.Job) -> fleet.Answer:
+        if job.hardware.name == "calm":
+            return fleet.Answer(status=0, text=made.model_dump_json())
+        error = {"what": "the device cannot be reached: connection refused", "where": "pi@10.0.0.7:22", "todo": "look"}
+        return fleet.Answer(status=4, text=json.dumps({"error": error}))
+
+    monkeypatch.setattr(fleet._Children, "run", run)
+    result = invoke("run", str(recipe_file), "--hardware", str(boards), "--out", str(tmp_path / "o"))
+    assert result.exit_code == 4
+    assert re.search(r"calm +PASS", result.stdout)
+    told = " ".join(result.stdout.split())
+    assert "not measured gone, tiny: the device cannot be reached: connection refused; look" in told
+    assert "10.0.0.7" not in told
+    page = (tmp_path / "o" / "fleet.html").read_text(encoding="utf-8")
+    assert "Not every device could be measured" in page
+    assert '<a href="calm/report.html">' in page
+    kept = Fleet.model_validate_json((tmp_path / "o" / "fleet.json").read_bytes())
+    assert [(one.hardware, one.exit_status, one.report is None) for one in kept.members] == [
+        ("calm", 0, False),
+        ("gone", 4, True),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -49,11 +49,11 @@ def test_it_writes_a_recipe_and_shows_what_can_be_cut(init: Invoke, tmp_path: Pa
 
 
 def test_json_is_the_description_and_nothing_else(init: Invoke, tmp_path: Path) -> None:
-    result = init("--out", "deep/first.yaml", "--target", "parameters=6000", "--json")
+    result = init("--out", "first.yaml", "--target", "parameters=6000", "--json")
     told = json.loads(result.stdout)
-    assert told["recipe"] == "deep/first.yaml"
+    assert told["recipe"] == "first.yaml"
     assert [row["site"] for row in told["description"]["sites"]] == ["stem.0", "embed", "block.1"]
-    assert load.recipe(str(tmp_path / "deep" / "first.yaml")).gates.target.parameters == 6000
+    assert load.recipe(str(tmp_path / "first.yaml")).gates.target.parameters == 6000
 
 
 def test_it_never_overwrites(init: Invoke, tmp_path: Path) -> None:

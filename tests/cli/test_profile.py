@@ -46,6 +46,24 @@ def test_the_page_has_every_operator(invoke: Invoke, tmp_path: Path) -> None:
     assert "off the fast path" in page
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("--sustained", "1s"), "p90 latency, ms"),
+        (("--scenario", "offline", "--min-queries", "20", "--processes", "1"), "How many samples in a second"),
+        (("--threads", "1,2", "--processes", "2", "--runs", "60"), "times the latency with 1 thread"),
+    ],
+)
+def test_every_kind_has_a_page_of_its_own(invoke: Invoke, tmp_path: Path, given: tuple[str, ...], told: str) -> None:
+    model = str(tiny_models.write_onnx(tmp_path / "m.onnx"))
+    page = tmp_path / "page.html"
+    result = invoke("profile", model, "--hardware", "host-cpu", *given, "--report", str(page))
+    assert result.exit_code == 0, result.output
+    text = page.read_text(encoding="utf-8")
+    assert told in text
+    assert "The device meanwhile" in text
+
+
 @pytest.mark.parametrize("name", ["m.engine", "m.pt2", "absent.onnx"])
 def test_what_cannot_be_timed_ends_with_status_2(invoke: Invoke, tmp_path: Path, name: str) -> None:
     if not name.startswith("absent"):
@@ -98,9 +116,13 @@ def test_a_throttled_device_ends_with_status_3(invoke: Invoke, tmp_path: Path, m
 
 @pytest.mark.parametrize(
     "given",
-    [("--sustained", "20"), ("--min-duration", "soon"), ("--threads", "0"), ("--threads", "1,1"), ("--batch", "3")],
-)
-def test_options_without_sense_end_with_status_2(invoke: Invoke, tmp_path: Path, given: tuple[str, str]) -> None:
+    [
+        ("--sustained", "20"), ("--min-duration", "soon"), ("--threads", "0"), ("--threads", "1,1"), ("--batch", "3"),
+        ("--min-queries", "70"), ("--out", "kept"), ("--hardware", "nvidia-gpu", "--batch", "3"),
+        ("--hardware", "nvidia-gpu", "--min-duration", "9s"), ("--hardware", "nvidia-gpu", "--scenario", "offline"),
+    ],
+)  # fmt: skip
+def test_options_without_sense_end_with_status_2(invoke: Invoke, tmp_path: Path, given: tuple[str, ...]) -> None:
     model = str(tiny_models.write_onnx(tmp_path / "m.onnx"))
     assert invoke("profile", model, *FEW, *given).exit_code == 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import profiles
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -12,10 +13,8 @@ from l0gm_edge.cli._profile_table import SHOWN_OPERATORS, show
 from l0gm_edge.cli._profile_words import BLOCKS, sparkline
 from l0gm_edge.core.energy import Energy
 from l0gm_edge.core.measurement import Block, Conditions, LayerTime
-from l0gm_edge.core.profiled import ModelProfile, OperatorTimes, Percentile, Profiled, State
-from l0gm_edge.measure.offline import OfflineProfile
-from l0gm_edge.measure.sustained import SustainedProfile
-from l0gm_edge.measure.threads import ThreadProfile
+from l0gm_edge.core.profiled import ModelProfile, OperatorTimes, Percentile, State
+from l0gm_edge.report.wording import NBSP
 
 
 def state(**told: object) -> State:
@@ -52,7 +51,7 @@ PROFILE = ModelProfile(
 def shown(profile: ModelProfile, width: int = 120) -> str:
     stream = io.StringIO()
     show(profile, Console(file=stream, width=width, highlight=False))
-    return stream.getvalue()
+    return stream.getvalue().replace(NBSP, " ")
 
 
 def test_figures_have_units_and_gaps_have_words() -> None:
@@ -68,10 +67,10 @@ def test_figures_have_units_and_gaps_have_words() -> None:
         "careful: the clock [fell]",
         "does not count: the device [was] throttled",
         "≤ 51.3 µs",
-        "1.5 mJ  6 W of VDD_[IN] over 3.0 s",
-        "governor     schedutil → performance",
-        "temperature  41 °C → 55 °C",
-        "clocks       locked",
+        "1.50 mJ  6.00 W of VDD_[IN] over 3.0 s",
+        "governor       schedutil → performance",
+        "temperature    41.2 °C → 55.0 °C",
+        "clock setting  locked",
     ):
         assert expected in text
 
@@ -95,52 +94,23 @@ def test_no_line_is_wider_than_a_narrow_terminal() -> None:
     assert max(len(line) for line in text.splitlines()) <= 60
 
 
-def heating(count: int = 120, **changes: object) -> SustainedProfile:
-    """A run that gets hotter and slower, its clock untold, held back in its second half."""
-    points = [
-        {
-            "seconds": 15.0 * (k + 1), "runs": 100, "p50_ns": 1e6 + 1e4 * k, "p90_ns": 2e6, "temperature_c": 40 + k / 4,
-            "frequency_mhz": None, "held_back": ["hot"] if k >= count // 2 else [],
-        }
-        for k in range(count)
-    ]  # fmt: skip
-    head = {name: getattr(PROFILE, name) for name in Profiled.model_fields}
-    given = {
-        **head,
-        "asked_s": 1800,
-        "runs": 12_000,
-        "drift": 1.9,
-        "steady_after_s": 900,
-        "points": points,
-        "windows": [],
-    }
-    return SustainedProfile.model_validate(given | changes)
-
-
 def test_a_long_run_is_lines_of_blocks_with_their_ends_in_figures() -> None:
-    text = shown(heating())
+    text = shown(profiles.sustained())
     p50 = next(line for line in text.splitlines() if line.startswith("p50"))
     assert p50.index("▁") < p50.index("▄") < p50.index("█")
     assert p50.split()[2:] == ["1", "ms", "1", "ms", "2.19", "ms", "2.19", "ms"]
     for expected in (
         "0 to 30m", "40 °C", "70 °C", "clock        not told by this device", "held back    ▁",
         "12,000 runs without a pause; at rest after 15m (within 5 %); 90.0% slower at the end",
-        "careful: the device [was] throttled",
+        "careful: the device says that it is held back: hot",
     ):  # fmt: skip
         assert expected in text
-    assert max(map(len, shown(heating(), width=70).splitlines())) <= 70
-    assert "never at rest" in shown(heating(steady_after_s=None))
+    assert max(map(len, shown(profiles.sustained(), width=70).splitlines())) <= 70
+    assert "never at rest" in shown(profiles.sustained(steady_after_s=None))
 
 
 def test_threads_stand_beside_their_ratios() -> None:
-    head = {name: getattr(PROFILE, name) for name in Profiled.model_fields}
-    row = {"percentiles": PROFILE.percentiles, "warmup_runs": (20,), "blocks": PROFILE.blocks}
-    rows = [
-        {"threads": 1, "ratio": 1.0, "interval": (1.0, 1.0), **row},
-        {"threads": 2, "ratio": 0.5, "interval": (0.4, 0.61), **row},
-        {"threads": 8, "ratio": None, "interval": None, **row},
-    ]
-    text = shown(ThreadProfile.model_validate({**head, "rows": rows}))
+    text = shown(profiles.threads((1, 1.0, (1.0, 1.0)), (2, 0.5, (0.4, 0.61)), (8, None, None)))
     assert "1, 2, 8 threads" in text
     lines = {line.split()[0]: line for line in text.splitlines() if line.strip()}
     assert "0.500 0.400 to 0.610 ██████████" in " ".join(lines["2"].split())
@@ -148,12 +118,10 @@ def test_threads_stand_beside_their_ratios() -> None:
 
 
 def test_throughput_is_told_with_its_batch() -> None:
-    head = {name: getattr(PROFILE, name) for name in Profiled.model_fields}
-    runs = [{"samples": 400, "elapsed_ns": 10**9, "batch": 8}, {"samples": 600, "elapsed_ns": 10**9, "batch": 8}]
-    given = {**head, "batch": 8, "samples_per_second": 500.0, "slowest": 400.0, "fastest": 600.0, "runs": runs}
-    text = " ".join(shown(OfflineProfile.model_validate(given)).split())
+    text = " ".join(shown(profiles.offline(400, 600, energy=Energy(unavailable="of [single] ones"))).split())
     assert "samples a second 500 400 to 600 in 2 processes" in text
     assert "samples 1,000 in batches of 8, all at once, over 2.0 s" in text
+    assert "energy not measured of [single] ones" in text
 
 
 @given(st.lists(st.none() | st.floats(-1e9, 1e9), min_size=1, max_size=300), st.integers(1, 100))

@@ -53,8 +53,16 @@ def test_a_key_that_cannot_be_read_is_named(server: Sshd, hardware: HardwareProf
         assert name in refusal(server, hardware, RecipeError, **{name: (value,) if name == "key_files" else value})
 
 
-def test_nobody_there_is_a_device_failure(server: Sshd, hardware: HardwareProfile) -> None:
-    assert "cannot be reached" in refusal(server, hardware, DeviceFailed, port=1)
+@pytest.mark.parametrize(
+    ("address", "why"), [("127.0.0.1", "connection refused"), ("localhost", "connection refused"), ("no.invalid", "")]
+)
+def test_nobody_there_is_a_device_failure_in_plain_words(
+    server: Sshd, hardware: HardwareProfile, address: str, why: str
+) -> None:
+    told = refusal(server, hardware, DeviceFailed, address=address, port=1)
+    assert f"cannot be reached: {why}" in told
+    assert "transport.address" in told
+    assert "Errno" not in told
 
 
 def test_without_an_address_the_way_to_get_one_is_told(server: Sshd, hardware: HardwareProfile) -> None:

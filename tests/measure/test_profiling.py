@@ -13,15 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from l0gm_edge.core.errors import DeviceFailed, RefusedInput
-from l0gm_edge.core.hardware import HardwareProfile
+from l0gm_edge.core.hardware import HardwareProfile, Runtime
+from l0gm_edge.core.profiled import OfflineProfile, Point, SustainedProfile, ThreadProfile
 from l0gm_edge.core.progress import Silent
 from l0gm_edge.core.recipe import Measure
 from l0gm_edge.measure import profiling, single, stream, sustained
-from l0gm_edge.measure.offline import OfflineProfile
 from l0gm_edge.measure.profiling import Scenario, Wanted
 from l0gm_edge.measure.stream import Least
-from l0gm_edge.measure.sustained import Point, SustainedProfile
-from l0gm_edge.measure.threads import ThreadProfile
 
 
 @pytest.fixture
@@ -152,9 +150,15 @@ def test_settings_are_set_while_a_profile_is_made_and_given_back(
     [
         ({"sustained_s": 9, "scenario": "offline"}, "--sustained and --scenario offline are two kinds"),
         ({"threads": (1, 2), "sustained_s": 9}, "--sustained and several --threads"),
-        ({"scenario": "offline", "layers": True}, "--layers and --report do not go with --scenario offline"),
-        ({"threads": (1, 2), "min_seconds": 9}, "do not go with several --threads"),
-        ({"batch": 2}, "a batch is for --scenario offline"),
+        ({"scenario": "offline", "layers": True}, "--layers goes with a single stream; not with --scenario offline"),
+        (
+            {"sustained_s": 9, "runs": 9, "processes": 2},
+            "--runs goes with .*; --processes goes .*; not with --sustained",
+        ),
+        ({"scenario": "offline", "runs": 9}, "--runs goes with a single stream and several --threads; not with"),
+        ({"threads": (1, 2), "min_seconds": 9}, "--min-duration goes with .*; not with several --threads"),
+        ({"batch": 2}, "--batch goes with --scenario offline; not with a single stream"),
+        ({"runs": 250, "min_queries": 9}, "--runs is how many, --min-duration and --min-queries how many at least"),
         ({"threads": (2, 2)}, "each number of threads may stand once"),
         ({"threads": (1, 3)}, "3 threads do not fit on the 2 cores of affinity"),
     ],
@@ -165,6 +169,24 @@ def test_what_does_not_go_together_is_refused_before_anything_starts(
     pinned = hardware.model_copy(update={"affinity": (0, 1)})
     with pytest.raises(RefusedInput, match=told):
         profiling.require_sound(Wanted.model_validate(wanted), model, pinned)
+
+
+def test_a_batch_is_refused_before_anything_starts_where_the_file_has_its_own(
+    hardware: HardwareProfile, tmp_path: Path
+) -> None:
+    fixed = tiny_models.write_tflite(tmp_path / "m.tflite")
+    both = hardware.model_copy(update={"runtimes": (Runtime(name="tflite", schemes=("fp32",)),)})
+    wanted = Wanted(batch=2, scenario=Scenario.OFFLINE)
+    with pytest.raises(RefusedInput, match="tflite takes the batch that its file was made for"):
+        profiling.require_sound(wanted, fixed, both)
+
+
+def test_a_page_has_operators_where_its_kind_of_profile_can() -> None:
+    assert Wanted(page=True).with_operators
+    assert Wanted(layers=True).with_operators
+    assert not Wanted().with_operators
+    for kind in ({"sustained_s": 9}, {"scenario": "offline"}, {"threads": (1, 2)}):
+        assert not Wanted.model_validate({**kind, "page": True}).with_operators
 
 
 @given(st.text(max_size=20) | st.from_regex(r"[0-9, ]{1,12}", fullmatch=True))

@@ -35,3 +35,11 @@ def test_an_axis_may_run_upwards() -> None:
 )
 def test_ticks_are_round(axis: Axis, ticks: tuple[float, ...]) -> None:
     assert axis.ticks() == ticks
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
+def test_an_axis_around_values_has_room_for_them_and_no_noise_fills_it(found: list[float]) -> None:
+    axis = Axis.around(found, 0, 100)
+    assert axis.low <= min(found) <= max(found) < axis.high
+    assert axis.high - axis.low >= 0.02 * max(found)
+    assert (axis.low < 0) == (min(found) < 0)

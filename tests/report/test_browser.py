@@ -13,7 +13,7 @@ import pytest
 
 from l0gm_edge.core.comparison import Comparison
 from l0gm_edge.core.report import Report
-from l0gm_edge.report import aggregate_page, comparison_page, fleet_page, html, profile_page
+from l0gm_edge.report import comparison_page, fleet_page, html, profile_page
 
 pytestmark = pytest.mark.browser
 FLAGS = (
@@ -77,12 +77,27 @@ def test_the_page_follows_the_theme(chromium: str, tmp_path: Path, reports: dict
 
 
 @pytest.mark.parametrize("width", [1280, 400])
-@pytest.mark.parametrize("page", ["profile", "comparison", "fleet of profiles", "fleet of comparisons", "aggregates"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "profile",
+        "sustained",
+        "offline",
+        "threads",
+        "aggregates",
+        "comparison",
+        "fleet of profiles",
+        "fleet of comparisons",
+    ],
+)
 def test_pages_of_devices_fit_too(chromium: str, tmp_path: Path, page: str, width: int) -> None:
     pages = {
         "profile": lambda: profile_page.render(profiles.profile(model=f"models/{'long' * 30}.onnx")),
+        "sustained": lambda: opened(profile_page.render(profiles.sustained())),
+        "offline": lambda: opened(profile_page.render(profiles.offline(10**9, 10**8))),
+        "threads": lambda: opened(profile_page.render(profiles.threads((1, 1.0, (1.0, 1.0)), (64, 0.1, (0.1, 0.2))))),
         "comparison": lambda: comparison_page.render(_comparison()),
-        "aggregates": lambda: aggregate_page.render(native_profiles.profile(model=f"models/{'long' * 30}.tflite")),
+        "aggregates": lambda: profile_page.render(native_profiles.profile(model=f"models/{'long' * 30}.tflite")),
         "fleet of profiles": lambda: opened(fleet_page.render(fleets.of_profiles())),
         "fleet of comparisons": lambda: opened(fleet_page.render(fleets.of_comparisons())),
     }

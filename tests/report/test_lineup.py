@@ -44,10 +44,10 @@ def test_the_headline_takes_the_best_of_size_and_speed_and_the_worst_of_cost(rep
     figures = {figure.label: figure for figure in headline(reports["passing"])}
     assert figures["Parameters"].value == "6.70× fewer"
     assert figures["File"].value == "17.6× smaller"
-    assert figures["File"].source == "best: tflite-compressed-dynamic_int8"
+    assert figures["File"].below == "best: tflite-compressed-dynamic_int8"
     assert figures["Latency, p50"].value == "3.02× faster"
     assert figures["Accuracy"].value.startswith("−0.33")
-    assert figures["Accuracy"].source == "worst: onnxruntime-compressed-int8"
+    assert figures["Accuracy"].below == "worst: onnxruntime-compressed-int8"
     assert figures["Calibration (ECE)"].value == "0.037 → 0.019"
 
 

@@ -8,8 +8,8 @@ import native_profiles
 from l0gm_edge.core.fleet import Fleet
 from l0gm_edge.core.profiled import OperatorTimes
 from l0gm_edge.report import fleet_page
-from l0gm_edge.report.aggregate_page import render
 from l0gm_edge.report.fleet_lines import lines
+from l0gm_edge.report.profile_page import render
 
 HOSTILE = '<script>alert("1")</script></style>'
 
