@@ -50,8 +50,8 @@ def main(out: Path) -> int:
     there = store.read_value(Measurements, out / "measure" / MEASUREMENTS).measurements
     ways = {one.artifact: one for one in store.read_value(Chains, out / "measure" / WAYS).chains}
     far = {one.artifact: np.load(out / "measure" / one.outputs["test"]) for one in there if one.outputs}
-    near = here([one for one in artifacts if one.name in far], out)
-    rows = [row(one, far[one.name], near[one.name], ways[one.name]) for one in artifacts if one.name in far]
+    near = here([one for one in artifacts if one.name in ways], out)
+    rows = [row(one, far[one.name], near[one.name], ways[one.name]) for one in artifacts if one.name in ways]
     return write("emulated_pi", rows, bars(rows))
 
 
