@@ -14,7 +14,13 @@ from l0gm_edge.core.recipe import SiteKind
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("by", "options"), [("merge", []), ("gate", ["gates.target={parameter_fraction: 0.4}"])])
+@pytest.mark.parametrize(
+    ("by", "options"),
+    [
+        ("merge", []),
+        pytest.param("gate", ["gates.target={parameter_fraction: 0.4}"], marks=pytest.mark.long),
+    ],
+)
 def test_fewer_experts_go_from_the_recipe_to_both_runtimes(
     by: str, options: list[str], tmp_path: Path, torch_as_it_was: None
 ) -> None:
