@@ -35,7 +35,7 @@ class Chain(Value):
     """The way of one artifact over a few rows.
 
     `parted` is the first place whose answers leave those of the place before by more than the scheme explains, `layer`
-    the first layer that does so there, where there is one.
+    the first layer that does so there, where there is one; `unseen` says why its layers could not be looked into.
     """
 
     artifact: str
@@ -43,6 +43,7 @@ class Chain(Value):
     links: tuple[Link, ...]
     parted: Place | None = None
     layer: Told | None = None
+    unseen: Told | None = None
 
     @property
     def told(self) -> str | None:
@@ -50,7 +51,8 @@ class Chain(Value):
         if self.parted is None:
             return None
         layer = f", first in layer {self.layer}" if self.layer else ""
-        return f"{_PARTED[self.parted]}{layer}"
+        unseen = f" (its layers could not be looked into: {self.unseen})" if self.unseen else ""
+        return f"{_PARTED[self.parted]}{layer}{unseen}"
 
 
 class Chains(Value):

@@ -105,12 +105,19 @@ def follow(device: Device, profile: HardwareProfile, one: Followed, rows: Rows) 
         except DeviceFailed as error:
             unavailable[Place.HOST] = error.what
     parted = way.parted(one.artifact.scheme, one.reference, answers, one.lost)
+    layer, unseen = None, None
+    if parted is not None:
+        try:
+            layer = _layer(parted, device, profile, one, rows, known)
+        except DeviceFailed as error:  # all was measured by now, and that is worth more than a layer's name
+            unseen = error.what
     return Chain(
         artifact=one.artifact.name,
         rows=len(one.answers),
         links=way.links(one.reference, answers, unavailable),
         parted=parted,
-        layer=_layer(parted, device, profile, one, rows, known) if parted else None,
+        layer=layer,
+        unseen=unseen,
     )
 
 
