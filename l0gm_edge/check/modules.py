@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -52,10 +52,12 @@ def first_apart(modules: Mapping[str, Floats], tensors: Mapping[str, Tensor], li
     before it in its block left no tensor of their own, it is named with them: `body.0 to body.1`.
     """
     names, without = list(modules), list[str]()
+    owned: dict[str, list[Floats]] = {name: [] for name in names}
+    for tensor in tensors.values():
+        owned[_owner(tensor, owned)].append(tensor.values)
     for position, name in enumerate(names):
         together = [modules[one] for one in names[position : position + 1 + FUSED]]
-        own = [one.values for one in tensors.values() if _owner(one, names) == name]
-        candidates = [(ours, wanted) for ours in own for wanted in together if ours.size == wanted.size]
+        candidates = [(ours, wanted) for ours in owned[name] for wanted in together if ours.size == wanted.size]
         if not candidates:
             without.append(name)
             continue
@@ -66,10 +68,10 @@ def first_apart(modules: Mapping[str, Floats], tensors: Mapping[str, Tensor], li
     return None
 
 
-def _owner(tensor: Tensor, modules: Sequence[str]) -> str:
+def _owner(tensor: Tensor, modules: Mapping[str, object]) -> str:
     """The module that a tensor is called after; the last one where it is none, as of a model's outputs."""
     named = tensor.layer.partition("#")[0].partition("/")[0]  # of `image.body.0/Add#2`
-    return named if named in modules else modules[-1]
+    return named if named in modules else list(modules)[-1]
 
 
 def _block(module: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from l0gm_edge.core.fleet import Fleet, Member
 from l0gm_edge.core.verdict import Status, Verdict
 from l0gm_edge.report import comparison_page, distribution, profile_page, ratios, wording
+from l0gm_edge.report.bars import Bar
 from l0gm_edge.report.fleet_lines import OUTCOMES, UNMEASURED, columns, lines, unpassed
 from l0gm_edge.report.pages import template
 
@@ -18,16 +19,6 @@ SENTENCES = {
     3: "Nothing failed, but not everything could be told.",
 }
 INCOMPLETE = "Not every device could be measured; what the others gave is kept, and a further call asks the rest alone."
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A device's figure beside the others': `share` of the largest, in 0..1; its place among them in words."""
-
-    label: str
-    share: float
-    value: str
-    detail: str
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,8 @@ from dataclasses import dataclass
 
 from l0gm_edge.core.profiled import OfflineProfile
 from l0gm_edge.report import energy, wording
+from l0gm_edge.report.bars import Bar
 from l0gm_edge.report.headline import Figure
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One process: its throughput, in 0..1 of the fastest's, and what it did."""
-
-    label: str
-    share: float
-    value: str
-    detail: str
 
 
 @dataclass(frozen=True)

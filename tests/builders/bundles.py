@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import compiled
+import file_artifact
 from synthetic import hardware, recipe
 
 from l0gm_edge import backends
 from l0gm_edge.backends import onnxruntime
 from l0gm_edge.bundle.write import Contents, Shipped
-from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.finish import Finish, Form, FormKind, Level
 from l0gm_edge.core.opening import Settings
 from l0gm_edge.core.store import file_sha256
@@ -31,14 +31,11 @@ def shipped(runtime: str, scheme: str) -> Shipped:
 def of_file(path: Path, runtime: str, scheme: str) -> Shipped:
     """A model file of the small network."""
     facts = backends.plugin(runtime).inspect(path)
-    artifact = Artifact(
+    artifact = file_artifact.of_file(
+        path,
         name=f"compressed-{runtime}-{scheme}",
-        role=Role.COMPRESSED,
         runtime=runtime,
         scheme=scheme,
-        path=path.name,
-        sha256=file_sha256(path),
-        size_bytes=path.stat().st_size,
         inputs=facts.inputs,
         outputs=facts.outputs,
         recipe_sha256="0" * 64,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import board as boards
+import file_artifact
 import pytest
 import tiny_models
 from fake_device import FakeDevice
@@ -13,7 +14,6 @@ from fake_device import FakeDevice
 from l0gm_edge.core import load
 from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.hardware import HardwareProfile
-from l0gm_edge.core.store import file_sha256
 from l0gm_edge.devices import local
 
 
@@ -35,21 +35,7 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> boards.Board:
 
 
 def artifact(path: Path, role: Role = Role.COMPRESSED) -> tuple[Artifact, Path]:
-    made = Artifact(
-        name=path.stem,
-        role=role,
-        runtime="onnxruntime" if path.suffix == ".onnx" else "tflite",
-        scheme="fp32",
-        path=path.name,
-        sha256=file_sha256(path),
-        size_bytes=path.stat().st_size,
-        inputs=(),
-        outputs=(),
-        recipe_sha256="0" * 64,
-        tools={},
-        ops={},
-    )
-    return made, path
+    return file_artifact.of_file(path, role=role), path
 
 
 @pytest.fixture

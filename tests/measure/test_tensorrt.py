@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import fake_gpu
+import file_artifact
 import numpy as np
 import pytest
 import tiny_models
@@ -77,21 +78,7 @@ def profile(
 
 
 def artifact(path: Path, runtime: str = "tensorrt", scheme: str = "fp32") -> tuple[Artifact, Path]:
-    made = Artifact(
-        name=f"{runtime}-{scheme}",
-        role=Role.COMPRESSED,
-        runtime=runtime,
-        scheme=scheme,
-        path=path.name,
-        sha256=file_sha256(path),
-        size_bytes=path.stat().st_size,
-        inputs=(),
-        outputs=(),
-        recipe_sha256=None,
-        tools={},
-        ops={},
-    )
-    return made, path
+    return file_artifact.of_file(path, name=f"{runtime}-{scheme}", runtime=runtime, scheme=scheme), path
 
 
 def measured(

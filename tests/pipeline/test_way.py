@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import compiled
+import file_artifact
 import numpy as np
 import old_runtime
 import pytest
 import torch
+from fake_device import FakeDevice
 from torch import nn
 
 from l0gm_edge import backends, devices
@@ -19,11 +21,10 @@ from l0gm_edge.backends import tflite
 from l0gm_edge.check.checks import parity
 from l0gm_edge.compile import export
 from l0gm_edge.core import load
-from l0gm_edge.core.artifact import Artifact, Role
 from l0gm_edge.core.hardware import HardwareProfile, Transport
 from l0gm_edge.core.recipe import Quantize
-from l0gm_edge.core.store import file_sha256
 from l0gm_edge.core.truth import Chain, Place
+from l0gm_edge.devices import CommandResult, Outcome
 from l0gm_edge.measure import job, tasks
 from l0gm_edge.pipeline import way
 
@@ -55,20 +56,8 @@ def trace(
     """The way of rows through a file whose torch model is `network`."""
     runtime = "onnxruntime" if path.suffix == ".onnx" else "tflite"
     facts = backends.plugin(runtime).inspect(path)
-    made = Artifact(
-        name=f"compressed-{runtime}-{scheme}",
-        role=Role.COMPRESSED,
-        runtime=runtime,
-        scheme=scheme,
-        path=path.name,
-        sha256=file_sha256(path),
-        size_bytes=path.stat().st_size,
-        inputs=facts.inputs,
-        outputs=facts.outputs,
-        recipe_sha256=None,
-        tools={},
-        ops=facts.ops,
-    )
+    told = {"inputs": facts.inputs, "outputs": facts.outputs, "ops": facts.ops}
+    made = file_artifact.of_file(path, name=f"compressed-{runtime}-{scheme}", scheme=scheme, **told)
     with torch.no_grad():
         reference = network(**{name: torch.from_numpy(values) for name, values in rows.items()}).numpy()
     with devices.plugin("local").connect(profile) as device:
@@ -132,6 +121,22 @@ def test_a_runtime_that_is_wrong_without_a_word_is_named_with_its_layer(here: Ha
     assert str(chain.layer).startswith("first")
     assert device.difference > 5 * host.difference
     assert "on the device, first in layer first" in str(chain.told)
+
+
+def test_a_device_that_cannot_be_looked_into_keeps_what_was_found(here: HardwareProfile) -> None:
+    def refuses(command: Sequence[str]) -> CommandResult | None:
+        fails = any(word.startswith("tensors-") for word in command)
+        return CommandResult(outcome=Outcome.TRANSPORT_LOST, status=None, stdout="", stderr="gone") if fails else None
+
+    elsewhere, path = with_python(here, sys.executable), compiled.files("onnxruntime")["fp32"]
+    facts, reference = backends.plugin("onnxruntime").inspect(path), compiled.outputs(ROWS)
+    made = file_artifact.of_file(path, inputs=facts.inputs, outputs=facts.outputs)
+    with devices.plugin("local").connect(elsewhere) as device:
+        followed = way.Followed(made, path, reference, -reference, lost=True, network=None, twin=None)
+        chain = way.follow(FakeDevice(device, refuses), elsewhere, followed, ROWS)
+    assert (chain.parted, chain.layer) == (Place.DEVICE, None)
+    assert "gone" in str(chain.unseen)
+    assert "could not be looked into" in str(chain.told)
 
 
 class Chained(nn.Module):

@@ -31,7 +31,10 @@ def named(model: Path, outputs: Mapping[str, Floats]) -> dict[str, Tensor]:
     """As `TensorReader.named`."""
     import onnx
 
-    opened, layer = _exposed(onnx.load(model))
+    return _named(*_exposed(onnx.load(model)), outputs)
+
+
+def _named(opened: Any, layer: Mapping[str, str], outputs: Mapping[str, Floats]) -> dict[str, Tensor]:
     after = _dequantized(opened)
     given = {name: after.get(name, name) for name in layer if name in outputs}
     return {name: Tensor(layer[name], outputs[one]) for name, one in given.items() if one in outputs}
@@ -50,7 +53,7 @@ def tensors(model: Path, inputs: Mapping[str, Values]) -> dict[str, Tensor]:
     count = len(next(iter(inputs.values())))
     rows = [session.run(names, {key: values[i : i + 1] for key, values in inputs.items()}) for i in range(count)]
     found = {name: np.stack(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
-    return named(model, {name: values for name, values in found.items() if values.dtype == np.float32})
+    return _named(opened, layer, {name: values for name, values in found.items() if values.dtype == np.float32})
 
 
 def _exposed(model: Any) -> tuple[Any, dict[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import file_artifact
 import pytest
 import tiny_models
 
@@ -13,7 +14,6 @@ from l0gm_edge.core.errors import DeviceFailed
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.measurement import Measurement
 from l0gm_edge.core.recipe import Measure
-from l0gm_edge.core.store import file_sha256
 from l0gm_edge.devices import local
 from l0gm_edge.measure import bench
 
@@ -22,21 +22,7 @@ FEW = Measure(processes=2, blocks=2, runs_per_block=10)
 
 
 def artifact(path: Path, role: Role = Role.COMPRESSED) -> tuple[Artifact, Path]:
-    made = Artifact(
-        name=path.stem,
-        role=role,
-        runtime="tflite",
-        scheme="fp32",
-        path=path.name,
-        sha256=file_sha256(path),
-        size_bytes=path.stat().st_size,
-        inputs=(),
-        outputs=(),
-        recipe_sha256=None,
-        tools={},
-        ops={},
-    )
-    return made, path
+    return file_artifact.of_file(path, role=role), path
 
 
 def measured(hardware: HardwareProfile, tmp_path: Path, *files: tuple[Artifact, Path]) -> tuple[Measurement, ...]:
