@@ -31,7 +31,7 @@ from l0gm_edge.gates.layout import Layout
 from l0gm_edge.gates.session import Session
 from l0gm_edge.learn import courses
 from l0gm_edge.learn.batches import tensors
-from l0gm_edge.models.fusion import LateFusion
+from l0gm_edge.models.fusion.late import LateFusion
 from l0gm_edge.pipeline import learning
 from l0gm_edge.prune.prune import prune
 

@@ -15,7 +15,8 @@ from l0gm_edge.core import plugins, shipped
 from l0gm_edge.core.engine import EngineSettings
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.hardware import HardwareProfile
-from l0gm_edge.core.recipe import Data, Model, Recipe
+from l0gm_edge.core.network import Model
+from l0gm_edge.core.recipe import Data, Recipe
 from l0gm_edge.core.value import Value
 
 V = TypeVar("V", bound=Value)
@@ -51,8 +52,11 @@ def engine(path: Path) -> EngineSettings:
 def _require_plugins(loaded: Recipe, path: Path) -> None:
     if isinstance(loaded.data, Data):
         _require_plugin("data", loaded.data.name, path, "data.name")
-    for modality, encoder in loaded.model.encoders.items() if isinstance(loaded.model, Model) else ():
-        _require_plugin("models.encoders", encoder.encoder, path, f"model.encoders.{modality}.encoder")
+    if isinstance(loaded.model, Model):
+        _require_plugin("models.fusion", loaded.model.fusion, path, "model.fusion")
+        for modality, encoder in loaded.model.encoders.items():
+            _require_plugin("models.encoders", encoder.encoder, path, f"model.encoders.{modality}.encoder")
+    _require_plugin("learn.objectives", loaded.learn.objective, path, "learn.objective")
     _require_plugin("gates.methods", loaded.gates.method, path, "gates.method")
     if loaded.prune.experts is not None:
         _require_plugin("prune.experts", loaded.prune.experts.by, path, "prune.experts.by")

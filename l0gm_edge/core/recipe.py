@@ -20,10 +20,10 @@ from pydantic import (
 from l0gm_edge.core.distillation import Distill
 from l0gm_edge.core.entry import Entry
 from l0gm_edge.core.experts import Experts
+from l0gm_edge.core.network import Model, MoE, Weight
 from l0gm_edge.core.value import PlugIn, Share, Value
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
-Weight = Annotated[float, Field(ge=0)]
 
 
 class SiteKind(StrEnum):
@@ -48,61 +48,11 @@ class OwnData(Entry):
     """A data set of the person's own: the function returns a `Dataset`."""
 
 
-class Attention(Value):
-    """Width of the tokens that attend to each other, and among how many heads it is divided."""
-
-    width: PositiveInt
-    heads: PositiveInt
-
-    @model_validator(mode="after")
-    def _heads_divide_the_width(self) -> Self:
-        if self.width % self.heads:
-            raise ValueError(f"heads ({self.heads}) must divide width ({self.width})")
-        return self
-
-
-class Encoder(Value):
-    """One modality's encoder: its plug-in, hidden widths, and the width of its classifier-facing interface.
-
-    Encoders with `attention`, and those that look up token ids below `vocabulary`, need these; others refuse them.
-    """
-
-    encoder: PlugIn
-    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
-    out: PositiveInt
-    dropout: Share = 0.0
-    attention: Attention | None = None
-    vocabulary: PositiveInt | None = None
-
-
-class Model(Value):
-    """A late-fusion network: one encoder a modality, a shared latent, a mixture of experts, a head."""
-
-    encoders: Annotated[dict[str, Encoder], Field(min_length=1)]
-    latent: PositiveInt
-    dropout: Share = 0.0
-
-
 class OwnModel(Entry):
     """A network of the person's own: the function returns an `nn.Module`.
 
     It is called with one keyword argument a modality, and gives logits (n, classes), or something that holds `logits`.
     """
-
-
-class MoE(Value):
-    """The mixture-of-experts block on the shared latent."""
-
-    experts: PositiveInt = 8
-    top_k: PositiveInt = 2
-    hidden: PositiveInt = 64
-    balance_weight: Weight = 0.01
-
-    @model_validator(mode="after")
-    def _top_k_within_experts(self) -> Self:
-        if self.top_k > self.experts:
-            raise ValueError(f"top_k ({self.top_k}) cannot exceed experts ({self.experts})")
-        return self
 
 
 class Target(Value):
@@ -175,7 +125,8 @@ class Gates(Value):
 
 
 class Learn(Value):
-    """Training: `steps` in all for the dense reference, and the same for the compressed model.
+    """Training: `steps` in all for the dense reference, and the same for the compressed model, by an `objective`: a
+    file of `l0gm_edge/learn/objectives`.
 
     The compressed model's steps are split: `warm_up` without gates, then gates, then `recovery` after the cut. With
     `fold_temperature`, its last layer is at last divided by the temperature fitted on validation. Over the last
@@ -183,6 +134,7 @@ class Learn(Value):
     """
 
     steps: PositiveInt
+    objective: PlugIn = "classification"
     batch_size: PositiveInt = 128
     lr: PositiveFloat = 2e-3
     weight_decay: Weight = 1e-2

@@ -12,7 +12,7 @@ from torch import nn
 from l0gm_edge.core.dataset import Split
 from l0gm_edge.core.report import Routing
 from l0gm_edge.learn.batches import tensors
-from l0gm_edge.models.fusion import LateFusion
+from l0gm_edge.models.fusion.late import LateFusion
 from l0gm_edge.models.views import views
 
 ROWS = 512

@@ -16,7 +16,7 @@ from l0gm_edge.core.errors import TrainingDiverged
 from l0gm_edge.core.progress import Progress
 from l0gm_edge.core.recipe import Learn
 from l0gm_edge.gates.session import Session
-from l0gm_edge.learn import checkpoint, losses
+from l0gm_edge.learn import checkpoint, losses, objectives
 from l0gm_edge.learn.augment import augmented
 from l0gm_edge.learn.batches import Batches, Inputs
 from l0gm_edge.learn.distill import Teacher, tapped
@@ -105,8 +105,7 @@ def forget(name: str, folder: Path) -> None:
 
 def _loss(course: Course, model: nn.Module, inputs: Inputs, labels: Tensor) -> tuple[Tensor, Tensor]:
     with tapped(model, course.teacher.taps if course.teacher else ()) as seen:
-        logits = model(**inputs)
-    loss = losses.classification(logits, labels, course.settings.label_smoothing)
+        loss, logits = objectives.plugin(course.settings.objective).loss(model, inputs, labels, course.settings)
     if course.teacher is not None:
         loss = course.teacher.loss(loss, logits, seen, inputs)
     loss = loss + course.balance_weight * losses.balance(model)

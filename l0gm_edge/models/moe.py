@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from l0gm_edge.core.network import Combine
 from l0gm_edge.core.recipe import SiteKind
 from l0gm_edge.core.site import Axis, Member, Site
-from l0gm_edge.models.router import Router, balance_loss, combine_weights
+from l0gm_edge.models.router import WEIGHTS, Router, balance_loss
 
 
 class Expert(nn.Module):
@@ -29,7 +30,7 @@ class Expert(nn.Module):
         self.down = nn.Linear(hidden, features)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (n, features) to (n, features)."""
+        """Map (..., features) to (..., features)."""
         out: Tensor = self.down(torch.relu(self.up(x)))
         return out
 
@@ -46,45 +47,45 @@ class Expert(nn.Module):
 
 
 class MoE(nn.Module):
-    """`experts` experts of which each sample uses `top_k`; (n, features) -> (n, features).
+    """`experts` experts of which each row (a sample, or a token) uses `top_k`; (..., features) -> (..., features).
 
     With one expert left it is that expert alone: a dense feed-forward layer without a router. `answers` says for how
     many of the router's outputs, one after the other, each expert answers: one, unless experts were merged into it.
     `balance` holds the balance loss of the last forward pass in training mode, else None.
     """
 
-    def __init__(self, features: int, hidden: int, experts: int, top_k: int) -> None:
+    def __init__(self, features: int, hidden: int, experts: int, top_k: int, combine: Combine = Combine.CHOSEN) -> None:
         super().__init__()
         self.router: Router | None = Router(features, experts) if experts > 1 else None
         self.experts = nn.ModuleList(Expert(features, hidden) for _ in range(experts))
-        self.top_k = top_k
+        self.top_k, self.combine = top_k, combine
         self.answers = (1,) * experts
         self.balance: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (n, features) to (n, features)."""
+        """Map (..., features) to (..., features)."""
         if self.router is None:
             alone: Tensor = self.experts[0](x)
             return alone
         logits = self.router(x)
         self.balance = self._balance(x, logits) if self.training else None
-        weights = self._of_experts(combine_weights(logits, self.top_k))
-        terms = [weights[:, e : e + 1] * expert(x) for e, expert in enumerate(self.experts)]
+        weights = self._of_experts(WEIGHTS[self.combine](logits, self.top_k))
+        terms = [weights[..., e : e + 1] * expert(x) for e, expert in enumerate(self.experts)]
         total: Tensor = sum(terms[1:], terms[0])
         return total
 
     def weights(self, x: Tensor) -> Tensor:
-        """Each expert's weight in the output: (n, features) -> (n, experts), rows summing to 1."""
+        """Each expert's weight in the output: (..., features) -> (..., experts)."""
         if self.router is None:
-            return x.new_ones(len(x), 1)
-        return self._of_experts(combine_weights(self.router(x), self.top_k))
+            return torch.ones_like(x[..., :1])
+        return self._of_experts(WEIGHTS[self.combine](self.router(x), self.top_k))
 
     def _of_experts(self, routed: Tensor) -> Tensor:
-        """The weights of the router's outputs, (n, outputs), as those of experts, (n, experts)."""
-        if len(self.answers) == routed.shape[1]:
+        """The weights of the router's outputs, (..., outputs), as those of experts, (..., experts)."""
+        if len(self.answers) == routed.shape[-1]:
             return routed
         spans = self.router_outputs()
-        return torch.cat([routed[:, one.start : one.stop].sum(dim=1, keepdim=True) for one in spans], dim=1)
+        return torch.cat([routed[..., one.start : one.stop].sum(dim=-1, keepdim=True) for one in spans], dim=-1)
 
     def router_outputs(self) -> tuple[range, ...]:
         """The router outputs that each expert answers for."""
@@ -101,7 +102,7 @@ class MoE(nn.Module):
         """
         assert self.router is not None
         plain = functional.linear(x, self.router.weight, self.router.bias)
-        return balance_loss(plain + (logits - plain).detach())
+        return balance_loss((plain + (logits - plain).detach()).flatten(0, -2))
 
     @property
     def in_features(self) -> int:

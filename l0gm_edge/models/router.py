@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from l0gm_edge.core.network import Combine
 from l0gm_edge.core.site import CLOSED_LOGIT
 
 
@@ -13,7 +14,7 @@ class Router(nn.Linear):
 
 
 def combine_weights(logits: Tensor, top_k: int) -> Tensor:
-    """Softmax over the `top_k` largest logits, zero elsewhere: (n, experts) -> (n, experts).
+    """Softmax over the `top_k` largest logits, zero elsewhere: (..., experts) -> (..., experts).
 
     Written with both outputs of topk and an equality mask, which every target runtime executes (one_hot,
     scatter and values-only topk do not survive conversion).
@@ -21,6 +22,19 @@ def combine_weights(logits: Tensor, top_k: int) -> Tensor:
     values, index = torch.topk(logits, top_k, dim=-1)
     mask = index.unsqueeze(-1) == torch.arange(logits.shape[-1], device=logits.device)
     return (torch.softmax(values, dim=-1).unsqueeze(-1) * mask.to(logits.dtype)).sum(dim=-2)
+
+
+def plain_weights(logits: Tensor, top_k: int) -> Tensor:
+    """The softmax of all logits at the `top_k` largest, zero elsewhere: (..., experts) -> (..., experts).
+
+    As V-MoE weighs its experts (arXiv 2106.05974).
+    """
+    _, index = torch.topk(logits, top_k, dim=-1)
+    mask = index.unsqueeze(-1) == torch.arange(logits.shape[-1], device=logits.device)
+    return torch.softmax(logits, dim=-1) * mask.to(logits.dtype).sum(dim=-2)
+
+
+WEIGHTS = {Combine.CHOSEN: combine_weights, Combine.PLAIN: plain_weights}
 
 
 def balance_loss(logits: Tensor) -> Tensor:

@@ -8,16 +8,16 @@ from l0gm_edge.models.attention import SelfAttention
 
 
 class Block(nn.Module):
-    """Self-attention, then a GELU feed-forward, each behind a norm and beside a shortcut.
+    """Self-attention, then a feed-forward layer, each behind a norm and beside a shortcut.
 
     (n, tokens, width) -> (n, tokens, width); `bias`, if any, is added to the attention scores.
     """
 
-    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, feed_forward: nn.Module, dropout: float) -> None:
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attention = SelfAttention(width, heads)
-        self.feed_forward = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+        self.feed_forward = feed_forward
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -25,6 +25,11 @@ class Block(nn.Module):
         x = x + self.dropout(self.attention(self.norm1(x), bias))
         out: Tensor = x + self.dropout(self.feed_forward(self.norm2(x)))
         return out
+
+
+def gelu_layers(width: int, hidden: int) -> nn.Sequential:
+    """A feed-forward layer: Linear, GELU, Linear."""
+    return nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
 
 
 def attention_bias(present: Tensor) -> Tensor:

@@ -16,8 +16,9 @@ from l0gm_edge.core.dataset import Dataset
 from l0gm_edge.core.distillation import OwnTeacher
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.hardware import ChannelMultiple
+from l0gm_edge.core.network import Model
 from l0gm_edge.core.plan import PrunePlan, Sized
-from l0gm_edge.core.recipe import Gates, Model, OwnModel, Recipe, SiteKind
+from l0gm_edge.core.recipe import Gates, OwnModel, Recipe, SiteKind
 from l0gm_edge.core.report import Routing
 from l0gm_edge.cost.latency import Latency
 from l0gm_edge.gates.session import Session
@@ -26,6 +27,7 @@ from l0gm_edge.learn.batches import tensors
 from l0gm_edge.learn.distill import Teacher
 from l0gm_edge.learn.loop import forget
 from l0gm_edge.models import fusion
+from l0gm_edge.models.fusion.late import LateFusion
 from l0gm_edge.pipeline import own_model, sizing, tabulating
 from l0gm_edge.pipeline.arithmetic import fixed_arithmetic
 from l0gm_edge.pipeline.context import Context
@@ -179,7 +181,7 @@ def _own_teacher(recipe: Recipe, data: Dataset) -> nn.Module | None:
 
 def _routing(context: Context, small: nn.Module) -> Routing:
     """How the experts that the cut left, by the numbers they had before it, share the work; empty without experts."""
-    if not isinstance(small, fusion.LateFusion):
+    if not isinstance(small, LateFusion):
         return Routing(rows=(), experts=(), share=())
     assert context.recipe.moe is not None
     plan = store.read_value(PrunePlan, context.run.path("prune") / "plan.json")
@@ -230,7 +232,7 @@ def gates_of(recipe: Recipe) -> Gates:
 
 
 def _interfaces(model: nn.Module) -> tuple[str, ...]:
-    return tuple(model.interface_layers()) if isinstance(model, fusion.LateFusion) else ()
+    return tuple(model.interface_layers()) if isinstance(model, fusion.Network) else ()
 
 
 def _subject(context: Context) -> Subject:

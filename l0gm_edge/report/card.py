@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from l0gm_edge.core.recipe import Model
+from l0gm_edge.core.network import Model
 from l0gm_edge.core.report import Report
 from l0gm_edge.core.verdict import Status, Verdict
 from l0gm_edge.report import lineup, wording

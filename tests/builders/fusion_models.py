@@ -10,9 +10,11 @@ from torch import Tensor
 
 from l0gm_edge.core.dataset import Split
 from l0gm_edge.core.distillation import Distill
-from l0gm_edge.core.recipe import Data, Encoder, Gates, Learn, Model, MoE, Recipe, SiteKind, Target
+from l0gm_edge.core.network import Encoder, Model, MoE
+from l0gm_edge.core.recipe import Data, Gates, Learn, Recipe, SiteKind, Target
 from l0gm_edge.gates.session import Session
 from l0gm_edge.models import fusion
+from l0gm_edge.models.fusion.late import LateFusion
 
 SHAPES = {"audio": (1, 8, 12), "image": (1, 8, 8), "table": (10,)}
 CLASSES = 4
@@ -44,12 +46,14 @@ def recipe(
     )
 
 
-def model(config: Recipe, seed: int = 0) -> fusion.LateFusion:
+def model(config: Recipe, seed: int = 0) -> LateFusion:
     torch.manual_seed(seed)
-    return fusion.build(config, SHAPES, CLASSES)
+    made = fusion.build(config, SHAPES, CLASSES)
+    assert isinstance(made, LateFusion)
+    return made
 
 
-def session(config: Recipe, gated: fusion.LateFusion, multiple: Mapping[SiteKind, int] | None = None) -> Session:
+def session(config: Recipe, gated: LateFusion, multiple: Mapping[SiteKind, int] | None = None) -> Session:
     return Session(gated, example(), config.gates, multiple or {}, gated.interface_layers())
 
 

@@ -14,8 +14,9 @@ from l0gm_edge.core.engine import EngineRun
 from l0gm_edge.core.evidence import Evidence, Logits, Measured
 from l0gm_edge.core.hardware import Budgets, Execution, HardwareProfile, Runtime
 from l0gm_edge.core.measurement import Block, Conditions, LayerTime, Measurement, ProviderShare
+from l0gm_edge.core.network import Encoder, Model
 from l0gm_edge.core.plan import Exactness, PrunePlan, SiteCut, Sized
-from l0gm_edge.core.recipe import Checks, Data, Encoder, Gates, Learn, Model, Recipe, SiteKind, Target
+from l0gm_edge.core.recipe import Checks, Data, Gates, Learn, Recipe, SiteKind, Target
 from l0gm_edge.core.session import Provider, Session
 from l0gm_edge.core.store import text_sha256
 

@@ -10,7 +10,8 @@ from l0gm_edge.core import load
 from l0gm_edge.core.distillation import OwnTeacher
 from l0gm_edge.core.entry import Entry
 from l0gm_edge.core.errors import RecipeError
-from l0gm_edge.core.recipe import Data, Model, MoE, OwnData, OwnModel, Recipe
+from l0gm_edge.core.network import Model, MoE
+from l0gm_edge.core.recipe import Data, OwnData, OwnModel, Recipe
 
 OWN = """\
 name: own

@@ -13,7 +13,7 @@ from l0gm_edge.core.errors import TargetImpossible
 from l0gm_edge.core.hardware import ChannelMultiple
 from l0gm_edge.core.recipe import Gates, SiteKind, Target
 from l0gm_edge.gates.session import Session
-from l0gm_edge.models.fusion import LateFusion
+from l0gm_edge.models.fusion.late import LateFusion
 from l0gm_edge.prune.cut import replay
 from l0gm_edge.prune.prune import multiples, prune
 

@@ -22,7 +22,7 @@ from l0gm_edge.learn.distill import Teacher
 from l0gm_edge.learn.evaluate import logits, routing
 from l0gm_edge.learn.history import History
 from l0gm_edge.learn.loop import Course, forget, train
-from l0gm_edge.models.fusion import LateFusion
+from l0gm_edge.models.fusion.late import LateFusion
 
 ROWS = fusion_models.rows()
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from l0gm_edge.models.transformer import Block, attention_bias
+from l0gm_edge.models.transformer import Block, attention_bias, gelu_layers
 
 
 def test_it_equals_torchs_encoder_layer() -> None:
     torch.manual_seed(0)
-    ours = Block(8, 2, 12, 0.0).eval()
+    ours = Block(8, 2, gelu_layers(8, 12), 0.0).eval()
     theirs = nn.TransformerEncoderLayer(8, 2, 12, 0.0, "gelu", batch_first=True, norm_first=True).eval()
     parts = (ours.attention.query, ours.attention.key, ours.attention.value)
     theirs.self_attn.in_proj_weight.data = torch.cat([part.weight.data for part in parts])
@@ -25,7 +25,7 @@ def test_it_equals_torchs_encoder_layer() -> None:
 
 def test_absent_tokens_change_nothing() -> None:
     torch.manual_seed(0)
-    block = Block(8, 2, 12, 0.0).eval()
+    block = Block(8, 2, gelu_layers(8, 12), 0.0).eval()
     x, other = torch.randn(2, 6, 8), torch.randn(2, 6, 8)
     present = torch.tensor([[1.0, 1, 1, 0, 0, 0], [1, 1, 1, 1, 0, 1]])
     mixed = torch.where(present[..., None] > 0, x, other)

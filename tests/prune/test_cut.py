@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from l0gm_edge.core.errors import RefusedInput
+from l0gm_edge.core.network import MoE
 from l0gm_edge.core.plan import PrunePlan, Slice
-from l0gm_edge.core.recipe import MoE, Target
+from l0gm_edge.core.recipe import Target
 from l0gm_edge.gates.groups import survey
 from l0gm_edge.gates.layout import Layout
 from l0gm_edge.gates.surgery import surgery

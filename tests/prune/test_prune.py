@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from l0gm_edge.core.hardware import ChannelMultiple
 from l0gm_edge.core.plan import PrunePlan
 from l0gm_edge.core.recipe import SiteKind, Target
-from l0gm_edge.models.fusion import LateFusion
+from l0gm_edge.models.fusion.late import LateFusion
 from l0gm_edge.prune.cut import replay
 from l0gm_edge.prune.prune import Pruned, multiples, prune
 from l0gm_edge.prune.verify import TOLERANCE, relative_difference, verify

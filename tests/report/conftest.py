@@ -10,8 +10,9 @@ import pytest
 from l0gm_edge.core.artifact import Role
 from l0gm_edge.core.hardware import HardwareProfile, Runtime
 from l0gm_edge.core.measurement import LayerTime
+from l0gm_edge.core.network import Encoder, Model
 from l0gm_edge.core.plan import SiteCut
-from l0gm_edge.core.recipe import Data, Encoder, Gates, Learn, Model, Recipe, SiteKind, Target
+from l0gm_edge.core.recipe import Data, Gates, Learn, Recipe, SiteKind, Target
 from l0gm_edge.core.report import ArtifactRow, Bin, CompressedScores, Floor, ModelScores, Report, Routing
 from l0gm_edge.core.verdict import Status, Verdict
 

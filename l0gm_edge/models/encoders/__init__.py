@@ -6,8 +6,7 @@ from typing import Protocol, cast
 
 from torch import nn
 
-from l0gm_edge.core import plugins
-from l0gm_edge.core import recipe as recipes
+from l0gm_edge.core import network, plugins
 from l0gm_edge.core.errors import RecipeError
 
 OPTIONS = ("attention", "vocabulary")
@@ -25,11 +24,11 @@ class EncoderPlugin(Protocol):
 
     TAKES: tuple[str, ...]
 
-    def build(self, config: recipes.Encoder, shape: tuple[int, ...]) -> Encoder:
+    def build(self, config: network.Encoder, shape: tuple[int, ...]) -> Encoder:
         """Make an encoder for samples of a shape. Raises RecipeError when the shape does not fit."""
 
 
-def build(config: recipes.Encoder, shape: tuple[int, ...]) -> Encoder:
+def build(config: network.Encoder, shape: tuple[int, ...]) -> Encoder:
     """Make the encoder that `config` names for samples of a shape.
 
     Raises RecipeError when there is none of this name, the shape does not fit, or an option is missing or not read.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from l0gm_edge.core import recipe as recipes
+from l0gm_edge.core import network
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.models.encoders import Encoder
 
@@ -59,7 +59,7 @@ def require_maps(name: str, shape: tuple[int, ...], axes: tuple[str, ...], width
         raise RecipeError(f"encoder '{name}' cannot read samples of shape {shape}", allowed=allowed)
 
 
-def build(name: str, config: recipes.Encoder, shape: tuple[int, ...]) -> ConvolutionEncoder:
+def build(name: str, config: network.Encoder, shape: tuple[int, ...]) -> ConvolutionEncoder:
     """Make the encoder for samples of `shape` (channels, height, width)."""
     require_maps(name, shape, ("channels", "height", "width"), config.widths)
     return ConvolutionEncoder((shape[0], shape[1], shape[2]), config.widths, config.out, config.dropout)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from l0gm_edge.core import recipe as recipes
+from l0gm_edge.core import network
 from l0gm_edge.models.encoders import _convolution
 
 TAKES: tuple[str, ...] = ()
 
 
-def build(config: recipes.Encoder, shape: tuple[int, ...]) -> _convolution.ConvolutionEncoder:
+def build(config: network.Encoder, shape: tuple[int, ...]) -> _convolution.ConvolutionEncoder:
     """Make the encoder for samples of `shape` (channels, frequency bins, frames)."""
     return _convolution.build("audio", config, shape)

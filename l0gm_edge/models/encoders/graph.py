@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from l0gm_edge.core import recipe as recipes
+from l0gm_edge.core import network
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.models.encoders import Encoder
 
@@ -34,7 +34,7 @@ class GraphEncoder(Encoder):
         return out
 
 
-def build(config: recipes.Encoder, shape: tuple[int, ...]) -> GraphEncoder:
+def build(config: network.Encoder, shape: tuple[int, ...]) -> GraphEncoder:
     """Make the encoder for rows of `shape` (1 + neighbours, 1 + 2 features)."""
     if len(shape) != 2 or shape[0] < 2 or shape[1] < 3 or shape[1] % 2 == 0:
         allowed = "(1 + neighbours, 1 + 2 features), with at least one of each"

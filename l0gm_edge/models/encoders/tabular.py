@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from l0gm_edge.core import recipe as recipes
+from l0gm_edge.core import network
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.models.encoders import Encoder
 
@@ -28,7 +28,7 @@ class TabularEncoder(Encoder):
         return out
 
 
-def build(config: recipes.Encoder, shape: tuple[int, ...]) -> TabularEncoder:
+def build(config: network.Encoder, shape: tuple[int, ...]) -> TabularEncoder:
     """Make the encoder for rows of `shape` (features,)."""
     if len(shape) != 1:
         raise RecipeError(f"encoder 'tabular' cannot read samples of shape {shape}", allowed="one axis: (features,)")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from l0gm_edge.core import recipe as recipes
+from l0gm_edge.core import network
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.models.encoders import Encoder
-from l0gm_edge.models.transformer import Block, attention_bias
+from l0gm_edge.models.transformer import Block, attention_bias, gelu_layers
 
 TAKES = ("attention", "vocabulary")
 PADDING = 0
@@ -21,7 +21,7 @@ class TextEncoder(Encoder):
     reaches the interface along the shortcuts from the first step on.
     """
 
-    def __init__(self, tokens: int, config: recipes.Encoder) -> None:
+    def __init__(self, tokens: int, config: network.Encoder) -> None:
         super().__init__()
         assert config.attention is not None
         assert config.vocabulary is not None
@@ -29,7 +29,8 @@ class TextEncoder(Encoder):
         self.embedding = nn.Embedding(config.vocabulary, width, padding_idx=PADDING)
         self.position = nn.Parameter(torch.randn(tokens, width) * 0.02)
         self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(Block(width, heads, hidden, config.dropout) for hidden in config.widths)
+        layers = (gelu_layers(width, hidden) for hidden in config.widths)
+        self.blocks = nn.ModuleList(Block(width, heads, layer, config.dropout) for layer in layers)
         self.norm = nn.LayerNorm(width)
         self.interface = nn.Linear(width, config.out)
         nn.init.normal_(self.embedding.weight, std=0.05)
@@ -48,7 +49,7 @@ class TextEncoder(Encoder):
         return out
 
 
-def build(config: recipes.Encoder, shape: tuple[int, ...]) -> TextEncoder:
+def build(config: network.Encoder, shape: tuple[int, ...]) -> TextEncoder:
     """Make the encoder for rows of token ids of `shape` (tokens,)."""
     if len(shape) != 1:
         raise RecipeError(f"encoder 'text' cannot read samples of shape {shape}", allowed="one axis: (tokens,)")

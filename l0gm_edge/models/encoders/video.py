@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from l0gm_edge.core import recipe as recipes
+from l0gm_edge.core import network
 from l0gm_edge.models.encoders import Encoder, _convolution
-from l0gm_edge.models.transformer import Block
+from l0gm_edge.models.transformer import Block, gelu_layers
 
 TAKES = ("attention",)
 
@@ -16,7 +16,7 @@ TAKES = ("attention",)
 class VideoEncoder(Encoder):
     """Convolutions a frame, one token a frame with its place in time, a block, an interface on the mean token."""
 
-    def __init__(self, shape: tuple[int, int, int, int], config: recipes.Encoder) -> None:
+    def __init__(self, shape: tuple[int, int, int, int], config: network.Encoder) -> None:
         super().__init__()
         assert config.attention is not None
         width, heads = config.attention.width, config.attention.heads
@@ -25,7 +25,7 @@ class VideoEncoder(Encoder):
         self.pool, positions = _convolution.grid(size, len(config.widths))
         self.token = nn.Linear(config.widths[-1] * positions, width)
         self.position = nn.Parameter(torch.randn(frames, width) * 0.02)
-        self.block = Block(width, heads, 2 * width, config.dropout)
+        self.block = Block(width, heads, gelu_layers(width, 2 * width), config.dropout)
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(config.dropout)
         self.interface = nn.Linear(width, config.out)
@@ -40,7 +40,7 @@ class VideoEncoder(Encoder):
         return out
 
 
-def build(config: recipes.Encoder, shape: tuple[int, ...]) -> VideoEncoder:
+def build(config: network.Encoder, shape: tuple[int, ...]) -> VideoEncoder:
     """Make the encoder for samples of `shape` (frames, channels, height, width)."""
     _convolution.require_maps("video", shape, ("frames", "channels", "height", "width"), config.widths)
     return VideoEncoder((shape[0], shape[1], shape[2], shape[3]), config)

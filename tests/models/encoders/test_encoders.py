@@ -6,12 +6,12 @@ import foreign_models
 import pytest
 import torch
 
-from l0gm_edge.core import plugins
-from l0gm_edge.core import recipe as recipes
+from l0gm_edge.core import network, plugins
 from l0gm_edge.core.errors import RecipeError
+from l0gm_edge.core.recipe import Gates, Target
 from l0gm_edge.gates.session import Session
 from l0gm_edge.models import encoders
-from l0gm_edge.models.fusion import LateFusion
+from l0gm_edge.models.fusion.late import LateFusion
 from l0gm_edge.models.moe import MoE
 from l0gm_edge.prune.prune import prune
 
@@ -35,11 +35,11 @@ WIDTHS = {"graph": (6,)}
 VOCABULARY = 12
 
 
-def config(name: str, dropout: float = 0.0) -> recipes.Encoder:
+def config(name: str, dropout: float = 0.0) -> network.Encoder:
     takes = {"attention": {"width": 8, "heads": 2}, "vocabulary": VOCABULARY}
     options = {option: takes[option] for option in plugins.load("l0gm_edge.models.encoders", name).TAKES}
     given = {"encoder": name, "widths": WIDTHS.get(name, (6, 5, 4)), "out": 10, "dropout": dropout}
-    return recipes.Encoder.model_validate(given | options)
+    return network.Encoder.model_validate(given | options)
 
 
 def samples(name: str) -> torch.Tensor:
@@ -140,9 +140,7 @@ def test_a_cut_inside_an_encoder_is_exact(name: str) -> None:
     model = LateFusion({name: encoders.build(config(name), FITTING[name])}, 16, 0.0, MoE(16, 12, 4, 2), 3).eval()
     foreign_models.randomise(model)
     inputs = {name: samples(name)}
-    session = Session(
-        model, inputs, recipes.Gates(target=recipes.Target(active_fraction=0.5)), {}, model.interface_layers()
-    )
+    session = Session(model, inputs, Gates(target=Target(active_fraction=0.5)), {}, model.interface_layers())
     kept = torch.rand(session.layout.units) < 0.6
     for site in session.layout.sites:
         kept[session.layout.offsets[site.name] :][:2] = True

@@ -11,7 +11,7 @@ import torch
 
 from l0gm_edge.core.dataset import Dataset, Split
 from l0gm_edge.core.errors import RecipeError
-from l0gm_edge.core.recipe import Attention, Encoder, Model
+from l0gm_edge.core.network import Attention, Encoder, Model
 from l0gm_edge.models import fusion
 
 

@@ -1,0 +1,105 @@
+"""Networks of ours, as a recipe says them: what reads each modality, how they are fused, and their experts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from l0gm_edge.core.value import PlugIn, Share, Value
+
+Weight = Annotated[float, Field(ge=0)]
+
+
+class Attention(Value):
+    """Width of the tokens that attend to each other, and among how many heads it is divided."""
+
+    width: PositiveInt
+    heads: PositiveInt
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"heads ({self.heads}) must divide width ({self.width})")
+        return self
+
+
+class Encoder(Value):
+    """One modality's encoder: its plug-in, hidden widths, and the width of its classifier-facing interface.
+
+    Encoders with `attention`, and those that look up token ids below `vocabulary`, need these; others refuse them.
+    """
+
+    encoder: PlugIn
+    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    out: PositiveInt
+    dropout: Share = 0.0
+    attention: Attention | None = None
+    vocabulary: PositiveInt | None = None
+
+
+class Tokens(Value):
+    """How one modality becomes tokens: `patch` entries a side of a map, or in a row of a vector or a sequence, together
+    through one linear layer; or ids below `vocabulary`, looked up. Exactly one of the two is given."""
+
+    patch: PositiveInt | None = None
+    vocabulary: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.patch is None) == (self.vocabulary is None):
+            raise ValueError("give exactly one of patch, vocabulary")
+        return self
+
+
+class Transformer(Value):
+    """How many blocks of attention, each with so many heads; their feed-forward layers are the recipe's `moe`."""
+
+    blocks: PositiveInt
+    heads: PositiveInt
+
+
+class Model(Value):
+    """A network of ours, put together by `fusion`, a file of `l0gm_edge/models/fusion`.
+
+    Some fusions read an encoder a modality, others turn each into `tokens` for a `transformer`; each refuses what it
+    does not read. `latent` is the width of what the modalities share.
+    """
+
+    fusion: PlugIn = "late"
+    encoders: dict[str, Encoder] = Field(default_factory=dict)
+    tokens: dict[str, Tokens] = Field(default_factory=dict)
+    transformer: Transformer | None = None
+    latent: PositiveInt
+    dropout: Share = 0.0
+
+    @model_validator(mode="after")
+    def _something_reads(self) -> Self:
+        if not self.encoders and not self.tokens:
+            raise ValueError("give encoders or tokens, one for each modality")
+        return self
+
+
+class Combine(StrEnum):
+    """What the chosen experts' outputs are weighed by: softmax over the chosen logits, which sums to 1; or the router's
+    plain softmax, by which even a single chosen expert's weight teaches the router."""
+
+    CHOSEN = "chosen"
+    PLAIN = "plain"
+
+
+class MoE(Value):
+    """The mixture of experts: on the shared latent, or in the place of a transformer's feed-forward layers."""
+
+    experts: PositiveInt = 8
+    top_k: PositiveInt = 2
+    hidden: PositiveInt = 64
+    combine: Combine = Combine.CHOSEN
+    balance_weight: Weight = 0.01
+
+    @model_validator(mode="after")
+    def _top_k_within_experts(self) -> Self:
+        if self.top_k > self.experts:
+            raise ValueError(f"top_k ({self.top_k}) cannot exceed experts ({self.experts})")
+        return self

@@ -1,0 +1,23 @@
+"""What a model learns from its labels or from its modalities, one file an objective; each defines `loss`."""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+from torch import Tensor, nn
+
+from l0gm_edge.core import plugins
+from l0gm_edge.core.recipe import Learn
+from l0gm_edge.learn.batches import Inputs
+
+
+class Objective(Protocol):
+    """What a file of this folder defines."""
+
+    def loss(self, model: nn.Module, inputs: Inputs, labels: Tensor, settings: Learn) -> tuple[Tensor, Tensor]:
+        """What is minimised, a scalar, and the logits (n, classes) of the same pass."""
+
+
+def plugin(name: str) -> Objective:
+    """The objective of this name. Raises RecipeError when there is none."""
+    return cast(Objective, plugins.load(__name__, name))
