@@ -21,6 +21,10 @@ def distillation(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
 
 
 def balance(model: nn.Module) -> Tensor | float:
-    """The balance losses of every expert layer in the last forward pass, summed."""
-    losses = (layer.balance for layer in model.modules() if isinstance(layer, MoE))
-    return sum(loss for loss in losses if loss is not None)
+    """The balance losses of every expert layer that ran since the last call, summed; they are taken, because a layer in
+    a block that gates skip next time would still hold its old one."""
+    total: Tensor | float = 0.0
+    for layer in model.modules():
+        if isinstance(layer, MoE) and layer.balance is not None:
+            total, layer.balance = total + layer.balance, None
+    return total
