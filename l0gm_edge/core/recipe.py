@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from l0gm_edge.core.contrast import Contrastive
 from l0gm_edge.core.distillation import Distill
 from l0gm_edge.core.entry import Entry
 from l0gm_edge.core.experts import Experts
@@ -126,7 +127,7 @@ class Gates(Value):
 
 class Learn(Value):
     """Training: `steps` in all for the dense reference, and the same for the compressed model, by an `objective`: a
-    file of `l0gm_edge/learn/objectives`.
+    file of `l0gm_edge/learn/objectives`; `contrastive` is that objective's own.
 
     The compressed model's steps are split: `warm_up` without gates, then gates, then `recovery` after the cut. With
     `fold_temperature`, its last layer is at last divided by the temperature fitted on validation. Over the last
@@ -135,6 +136,7 @@ class Learn(Value):
 
     steps: PositiveInt
     objective: PlugIn = "classification"
+    contrastive: Contrastive | None = None
     batch_size: PositiveInt = 128
     lr: PositiveFloat = 2e-3
     weight_decay: Weight = 1e-2
@@ -145,6 +147,12 @@ class Learn(Value):
     fold_temperature: bool = False
     quantization_aware: Share = 0.0
     checkpoint_every: PositiveInt = 200
+
+    @model_validator(mode="after")
+    def _settings_are_of_the_objective(self) -> Self:
+        if self.contrastive is not None and self.objective != "contrastive":
+            raise ValueError("contrastive goes with objective: contrastive")
+        return self
 
     @model_validator(mode="after")
     def _phases_leave_room_for_gates(self) -> Self:

@@ -11,6 +11,7 @@ from pathlib import Path
 from torch import nn
 
 from l0gm_edge.core.dataset import Dataset
+from l0gm_edge.core.network import RouterLosses
 from l0gm_edge.core.progress import Progress
 from l0gm_edge.core.recipe import Recipe
 from l0gm_edge.gates.session import Session
@@ -31,6 +32,7 @@ def train_dense(recipe: Recipe, model: nn.Module, data: Dataset, folder: Path, p
         schedule.cosine,
         recipe.seed,
         balance_weight=recipe.moe.balance_weight if recipe.moe else 0.0,
+        router=_router(recipe),
     )
     return train(course, model, data.train, folder, progress)
 
@@ -52,6 +54,7 @@ def train_gated(
         schedule.constant,
         recipe.seed,
         balance_weight=recipe.moe.balance_weight if recipe.moe else 0.0,
+        router=_router(recipe),
         teacher=_teacher(recipe, teacher),
         session=session,
         warm_up=warm_up_steps(recipe),
@@ -71,6 +74,7 @@ def train_recovery(
         schedule.cosine,
         recipe.seed + 1,
         balance_weight=recipe.moe.balance_weight if recipe.moe else 0.0,
+        router=_router(recipe),
         teacher=_teacher(recipe, teacher),
         fake_from=steps - round(aware * steps) if aware else None,
     )
@@ -86,6 +90,10 @@ def gated_steps(recipe: Recipe) -> int:
     """Steps up to the cut, the warm-up included."""
     recovery = round(recipe.learn.recovery * recipe.learn.steps)
     return max(warm_up_steps(recipe) + 1, recipe.learn.steps - recovery)
+
+
+def _router(recipe: Recipe) -> RouterLosses:
+    return recipe.moe.losses if recipe.moe else RouterLosses()
 
 
 def _teacher(recipe: Recipe, model: nn.Module) -> Teacher | None:

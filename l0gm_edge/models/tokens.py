@@ -87,6 +87,26 @@ class Patches(Tokenizer):
         return out
 
 
+class Joined(nn.ModuleDict):
+    """Tokenizers by modality, whose tokens lie in one row, modality after modality."""
+
+    def __init__(self, tokenizers: Mapping[str, Tokenizer]) -> None:
+        super().__init__(dict(tokenizers))
+        self.counts = {name: tokenizer.count for name, tokenizer in tokenizers.items()}
+
+    def row(self, modalities: Mapping[str, Tensor]) -> Tensor:
+        """The tokens of one batch a modality: (n, tokens, width)."""
+        return torch.cat([tokenizer(modalities[name]) for name, tokenizer in self.items()], dim=1)
+
+    def present(self, modalities: Mapping[str, Tensor]) -> Tensor:
+        """Which tokens are there, 1 or 0: (n, tokens)."""
+        found = []
+        for name, tokenizer in self.items():
+            assert isinstance(tokenizer, Tokenizer)
+            found.append(tokenizer.present(modalities[name]))
+        return torch.cat(found, dim=1)
+
+
 def build(
     configs: Mapping[str, network.Tokens], shapes: Mapping[str, tuple[int, ...]], width: int
 ) -> dict[str, Tokenizer]:

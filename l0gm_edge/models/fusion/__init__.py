@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol, cast
 
 import numpy as np
@@ -68,7 +68,17 @@ def build(recipe: Recipe, shapes: Mapping[str, tuple[int, ...]], classes: int) -
             where=f"recipe {recipe.name}",
             allowed=f"one for each modality of data set {data}: {', '.join(sorted(shapes))}",
         )
+    _require_known_tokens(recipe.moe, shapes if model.tokens else ())
     return plugin.build(model, recipe.moe, shapes, classes)
+
+
+def _require_known_tokens(moe: MoE, names: Collection[str]) -> None:
+    for name in sorted(moe.losses.modalities - {*names}):
+        raise RecipeError(
+            f"moe.losses: entropy of '{name}'",
+            where="model",
+            allowed=f"modalities whose tokens experts see: {', '.join(sorted(names)) or 'none'}",
+        )
 
 
 def require_readable(model: Model, dataset: Dataset) -> None:
