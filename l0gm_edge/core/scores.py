@@ -133,6 +133,17 @@ def reliability(logits: Logits, labels: Labels, temperature: float = 1.0) -> tup
     return tuple(_bin(confidence[place == k], right[place == k], float(edges[k : k + 2].mean())) for k in range(BINS))
 
 
+def recall_at(alike: Logits, relevant: NDArray[np.bool_], k: int) -> float:
+    """Share of the queries of which one of the `k` candidates most alike is relevant; (queries, candidates) both.
+
+    What is as alike as a relevant candidate stands before it; a query with NaN finds nothing.
+    """
+    best = np.where(relevant, alike, -np.inf).max(axis=1, keepdims=True)
+    ahead = ((alike >= best) & ~relevant).sum(axis=1)
+    found = relevant.any(axis=1) & ~np.isnan(alike).any(axis=1) & (ahead < k)
+    return float(found.mean())
+
+
 def _bin(confidence: NDArray[np.float64], right: NDArray[np.bool_], centre: float) -> Bin:
     if not len(confidence):
         return Bin(confidence=centre, accuracy=0.0, count=0)

@@ -18,6 +18,9 @@ from l0gm_edge.core.site import CLOSED_LOGIT
 from l0gm_edge.models.moe import MoE
 from l0gm_edge.models.rows import Routed
 
+SMALLEST = 1e-30
+"""Probabilities have at least this logarithm."""
+
 
 def importance(logits: Tensor) -> Tensor:
     """(std / mean)^2 of the summed router probability of each open expert: 0 when all are used alike."""
@@ -106,5 +109,6 @@ def _unevenness(use: Tensor) -> Tensor:
 
 
 def _entropy(probabilities: Tensor) -> Tensor:
-    entropy: Tensor = torch.special.entr(probabilities).sum(dim=-1)
+    floored = probabilities.clamp_min(SMALLEST)  # a closed expert's is 0, where the logarithm has no gradient
+    entropy: Tensor = -(probabilities * floored.log()).sum(dim=-1)
     return entropy

@@ -151,3 +151,21 @@ def test_score_fits_on_validation_and_reports_on_test() -> None:
     assert found.accuracy == scores.accuracy(*test)
     assert found.ece_scaled == scores.ece(*test, found.temperature) < found.ece
     assert found.nll_scaled < found.nll
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 5), st.integers(0, 10_000))
+def test_recall_looks_through_the_first_k(queries: int, candidates: int, k: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    alike = draw.permutation(queries * candidates).reshape(queries, candidates).astype(np.float32)
+    relevant = draw.random((queries, candidates)) < 0.3
+    hits = [
+        bool(relevant[row, sorted(range(candidates), key=lambda c: -alike[row, c])[:k]].any()) for row in range(queries)
+    ]
+    assert scores.recall_at(alike, relevant, k) == pytest.approx(np.mean(hits))
+
+
+def test_recall_gives_nothing_for_ties_and_nan() -> None:
+    alike = np.array([[1, 1, 0], [np.nan, 2, 0], [0, 3, 3]], np.float32)
+    relevant = np.array([[True, False, False], [False, True, False], [False, True, True]])
+    assert scores.recall_at(alike, relevant, 1) == pytest.approx(1 / 3)
+    assert scores.recall_at(alike, relevant, 2) == pytest.approx(2 / 3)

@@ -73,14 +73,19 @@ def test_closed_experts_do_not_count(seed: int) -> None:
     logits, _ = drawn(seed, experts=3)
     wider = torch.cat([logits, torch.full((len(logits), 2), CLOSED_LOGIT, dtype=torch.float64)], dim=1)
     noise = torch.randn(wider.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    for found, expected in (
-        (router_losses.importance(wider), router_losses.importance(logits)),
-        (router_losses.load(wider, noise, 2), router_losses.load(logits, noise[:, :3], 2)),
-        (router_losses.z(wider), router_losses.z(logits)),
-        (router_losses.local_entropy(wider), router_losses.local_entropy(logits)),
-        (router_losses.global_entropy(wider, 5), router_losses.global_entropy(logits, 3)),
-    ):
+    pairs = {
+        router_losses.importance: ((), ()),
+        router_losses.load: ((noise, 2), (noise[:, :3], 2)),
+        router_losses.z: ((), ()),
+        router_losses.local_entropy: ((), ()),
+        router_losses.global_entropy: ((5,), (3,)),
+    }
+    for loss, (more, less) in pairs.items():
+        wide, narrow = wider.clone().requires_grad_(), logits.clone().requires_grad_()
+        found, expected = loss(wide, *more), loss(narrow, *less)
         assert float(found) == pytest.approx(float(expected))
+        (slope,), (wanted,) = torch.autograd.grad(found, wide), torch.autograd.grad(expected, narrow)
+        torch.testing.assert_close(slope, torch.nn.functional.pad(wanted, (0, 2)))
 
 
 def test_gates_that_are_all_closed_cost_nothing() -> None:

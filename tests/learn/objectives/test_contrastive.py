@@ -27,8 +27,7 @@ def test_agreement_is_the_mean_cross_entropy_both_ways_over_all_pairs() -> None:
     found = []
     for one, other in ((0, 1), (0, 2), (1, 2)):
         alike = 7.0 * units[:, one] @ units[:, other].T
-        for scores in (alike, alike.T):
-            found.append(np.mean(np.log(np.exp(scores).sum(1)) - scores.diagonal()))
+        found += [np.mean(np.log(np.exp(scores).sum(1)) - scores.diagonal()) for scores in (alike, alike.T)]
     assert float(contrastive.agreement(places, torch.tensor(7.0))) == pytest.approx(np.mean(found))
 
 
