@@ -29,7 +29,11 @@ class Trunk(nn.Module):
         )
         self.blocks = nn.ModuleList(Block(width, transformer.heads, layer, dropout) for layer in layers)
         self.norm = nn.LayerNorm(width)
-        self.counts = dict(counts)
+        self.names = tuple(counts)
+        modality = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(list(counts.values())))
+        self.register_buffer("modality", modality, persistent=False)
+        self.modality: Tensor
+        """Of which of the `names` each token is, by number: (tokens,)."""
 
     def forward(self, tokens: Tensor, present: Tensor) -> Tensor:
         """Map tokens to one state a row."""
@@ -46,12 +50,7 @@ class Trunk(nn.Module):
 
     def rows(self, present: Tensor) -> Rows:
         """What is known of the tokens."""
-        return Rows(present > 0, self.modality.to(present.device).expand(present.shape), tuple(self.counts))
-
-    @property
-    def modality(self) -> Tensor:
-        """Of which modality each token is, by number: (tokens,)."""
-        return torch.tensor([place for place, count in enumerate(self.counts.values()) for _ in range(count)])
+        return Rows(present > 0, self.modality.expand(present.shape), self.names)
 
 
 def pooled(states: Tensor, present: Tensor) -> Tensor:

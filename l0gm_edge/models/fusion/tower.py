@@ -83,7 +83,7 @@ class TowerFusion(Network):
 
     def _apart(self, like: Tensor) -> Tensor:
         """What keeps tokens from looking at other modalities: (tokens, tokens)."""
-        modality = self.trunk.modality.to(like.device)
+        modality = self.trunk.modality
         return (modality[:, None] != modality).to(like.dtype) * APART
 
 
