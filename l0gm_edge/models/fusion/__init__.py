@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from l0gm_edge.core import plugins
 from l0gm_edge.core.dataset import SPLITS, Dataset
 from l0gm_edge.core.errors import RecipeError
-from l0gm_edge.core.network import Encoder, Model, MoE, Tokens
+from l0gm_edge.core.network import Awareness, Encoder, Model, MoE, Tokens
 from l0gm_edge.core.recipe import Data, Recipe
+from l0gm_edge.models import routing
 
 OPTIONS = ("encoders", "tokens", "transformer")
 """Keys of a model that not every fusion reads."""
@@ -68,7 +69,14 @@ def build(recipe: Recipe, shapes: Mapping[str, tuple[int, ...]], classes: int) -
             where=f"recipe {recipe.name}",
             allowed=f"one for each modality of data set {data}: {', '.join(sorted(shapes))}",
         )
-    return plugin.build(model, recipe.moe, shapes, classes)
+    made = plugin.build(model, recipe.moe, shapes, classes)
+    if recipe.moe.routing is Awareness.AWARE and not routing.is_aware(made):
+        raise RecipeError(
+            f"moe.routing: '{Awareness.AWARE}' with model.fusion '{model.fusion}'",
+            where=f"recipe {recipe.name}",
+            allowed=f"{Awareness.AGNOSTIC}: no layer of it has the tokens of several modalities apart",
+        )
+    return made
 
 
 def require_readable(model: Model, dataset: Dataset) -> None:

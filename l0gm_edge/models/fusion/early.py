@@ -48,5 +48,6 @@ def build(model: network.Model, moe: network.MoE, shapes: Mapping[str, tuple[int
     """Make the network for modalities of these shapes."""
     assert model.transformer is not None
     tokenizers = tokens.build(model.tokens, shapes, model.latent)
-    trunk = Trunk(model.latent, model.transformer, moe, model.dropout)
+    counts = {name: tokenizer.count for name, tokenizer in tokenizers.items()}
+    trunk = Trunk(model.latent, model.transformer, moe, model.dropout, counts)
     return EarlyFusion(tokenizers, trunk, model.latent, model.dropout, classes)
