@@ -26,7 +26,7 @@ class ByModality(nn.ModuleDict):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map tokens to tokens."""
-        parts = x.split(self.counts, dim=1)
+        parts = torch.split(x, list(self.counts), dim=1)
         return torch.cat([layer(part) for layer, part in zip(self.values(), parts, strict=True)], dim=1)
 
 

@@ -1,9 +1,9 @@
 """A mixture of experts that computes only what is used: every expert the rows that are routed to it, and no others.
 
 No row is dropped and none is padded. Experts are called one after the other, each on its rows in one piece: on a CPU
-that is as fast as products that are batched over experts, or faster, from a few hundred rows on (`benchmarks/training`),
-and it needs neither experts of one width nor weights without gates. How many rows an expert gets depends on the data,
-so this is for training; what is exported computes all.
+that is as fast as products that are batched over experts, or faster, where there are rows enough for it to matter
+(benchmarks/training.py), and it needs neither experts of one width nor weights without gates. How many rows an expert
+gets depends on the data, so this is for training; what is exported computes all.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def mixed(x: Tensor, weights: Tensor, experts: Iterable[nn.Module]) -> Tensor:
     rows, each = x.flatten(0, -2), weights.flatten(0, -2)
     used = each != 0
     expert_of, row_of = used.t().nonzero(as_tuple=True)
-    parts = rows.index_select(0, row_of).split(used.sum(0).tolist())
+    parts = torch.split(rows.index_select(0, row_of), used.sum(0).tolist())
     given = torch.cat([expert(part) for expert, part in zip(experts, parts, strict=True)])
     weighed = given * each[row_of, expert_of].unsqueeze(-1)
     out = weighed.new_zeros(len(rows), weighed.shape[-1]).index_add(0, row_of, weighed)
-    return out.unflatten(0, x.shape[:-1])
+    return out.view(*x.shape[:-1], out.shape[-1])
 
 
 def _is_watched(layer: nn.Module) -> bool:

@@ -32,6 +32,11 @@ class Network(nn.Module):
         """Paths of the layers that give each modality's classifier-facing interface."""
         return frozenset()
 
+    def tokens_of(self, path: str, modalities: Mapping[str, Tensor]) -> Mapping[str, Tensor]:  # noqa: ARG002
+        """Which tokens, of those that the layer of experts at `path` reads, are of each modality and there, 1 or 0:
+        (n, tokens) a modality; none where the layer reads a state for the whole row."""
+        return {}
+
 
 class Fusion(Protocol):
     """What a file of this folder defines; `TAKES` are those of OPTIONS that it reads."""
