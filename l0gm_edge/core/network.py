@@ -89,6 +89,13 @@ class Combine(StrEnum):
     PLAIN = "plain"
 
 
+class Awareness(StrEnum):
+    """Whether the tokens of all modalities share one router and its experts, or each modality has its own."""
+
+    AGNOSTIC = "agnostic"
+    AWARE = "aware"
+
+
 class MoE(Value):
     """The mixture of experts: on the shared latent, or in the place of a transformer's feed-forward layers."""
 
@@ -96,6 +103,7 @@ class MoE(Value):
     top_k: PositiveInt = 2
     hidden: PositiveInt = 64
     combine: Combine = Combine.CHOSEN
+    routing: Awareness = Awareness.AGNOSTIC
     balance_weight: Weight = 0.01
 
     @model_validator(mode="after")

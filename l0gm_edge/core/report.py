@@ -98,12 +98,25 @@ class Floor(Value):
     p50_ms: float | None
 
 
-class Routing(Value):
-    """Share of each expert in the combined output (rows: modalities alone, then all together), summing to 1 a row."""
+class LayerRouting(Value):
+    """One layer's share of each expert in its output (rows: modalities, then all together), summing to 1 a row.
 
+    `by_tokens`: a modality's row is the mean over its tokens, all modalities being there; else the modality was shown
+    alone. `specialization` is in 0..1, null where the layer serves one modality; see `core.specialization`.
+    """
+
+    module: str
+    by_tokens: bool
     rows: tuple[str, ...]
     experts: tuple[str, ...]
     share: tuple[tuple[float, ...], ...]
+    specialization: float | None
+
+
+class Routing(Value):
+    """How every layer of experts is spent; none where the model has no experts."""
+
+    layers: tuple[LayerRouting, ...] = ()
 
 
 class Report(Value):

@@ -22,12 +22,11 @@ from l0gm_edge.core.recipe import Gates, OwnModel, Recipe, SiteKind
 from l0gm_edge.core.report import Routing
 from l0gm_edge.cost.latency import Latency
 from l0gm_edge.gates.session import Session
-from l0gm_edge.learn import courses, evaluate, temper
+from l0gm_edge.learn import courses, evaluate, routing, temper
 from l0gm_edge.learn.batches import tensors
 from l0gm_edge.learn.distill import Teacher
 from l0gm_edge.learn.loop import forget
 from l0gm_edge.models import fusion
-from l0gm_edge.models.fusion.late import LateFusion
 from l0gm_edge.pipeline import own_model, sizing, tabulating
 from l0gm_edge.pipeline.arithmetic import fixed_arithmetic
 from l0gm_edge.pipeline.context import Context
@@ -180,16 +179,17 @@ def _own_teacher(recipe: Recipe, data: Dataset) -> nn.Module | None:
 
 
 def _routing(context: Context, small: nn.Module) -> Routing:
-    """How the experts that the cut left, by the numbers they had before it, share the work; empty without experts."""
-    if not isinstance(small, LateFusion):
-        return Routing(rows=(), experts=(), share=())
-    assert context.recipe.moe is not None
+    """How the experts that the cut left, by the numbers they had before it, share the work."""
     plan = store.read_value(PrunePlan, context.run.path("prune") / "plan.json")
-    gated = [site.keep for site in plan.sites if site.kind is SiteKind.EXPERTS]
-    single = [(expert,) for expert in (gated[0] if gated else range(context.recipe.moe.experts))]
-    groups = plan.experts[0].kept if plan.experts else single
-    names = [f"expert {'+'.join(map(str, group))}" for group in groups]
-    return evaluate.routing(small, context.dataset.validation, names)
+    merged = {cut.module: cut.kept for cut in plan.experts}
+    gated = {site.site: site.keep for site in plan.sites if site.kind is SiteKind.EXPERTS}
+
+    def names(path: str, count: int) -> list[str]:
+        single = gated.get(f"{path}.experts" if path else "experts", range(count))
+        groups = merged.get(path, [(expert,) for expert in single])
+        return [f"expert {'+'.join(map(str, group))}" for group in groups]
+
+    return routing.routing(small, context.dataset.validation, names)
 
 
 def channel_multiple(context: Context) -> ChannelMultiple:
