@@ -174,3 +174,10 @@ def test_any_figures_and_texts_give_a_sound_page(
     page = Page(html.render(report))
     assert "script" not in page.tags
     assert page.tags.count("h2") == 9
+
+
+def test_every_subset_of_modalities_has_a_row(reports: dict[str, Report]) -> None:
+    page = html.render(reports["passing"])
+    section = page.partition("<h2>With modalities missing</h2>")[2].partition("</section>")[0]
+    assert re.findall(r'<th scope="row">([^<]*)</th>', section) == ["audio", "image", "audio, image"]
+    assert "With modalities missing" not in html.render(reports["inconclusive"])
