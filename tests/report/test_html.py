@@ -173,7 +173,7 @@ def test_any_figures_and_texts_give_a_sound_page(
     report = base.model_copy(update={"artifacts": artifacts, "floors": floors, "recipe": recipe})
     page = Page(html.render(report))
     assert "script" not in page.tags
-    assert page.tags.count("h2") == 9
+    assert page.tags.count("h2") == 10
 
 
 def test_every_subset_of_modalities_has_a_row(reports: dict[str, Report]) -> None:

@@ -15,7 +15,7 @@ from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.network import Encoder, Model, MoE, Tokens
 from l0gm_edge.core.recipe import Data, Recipe
 
-OPTIONS = ("encoders", "tokens", "transformer")
+OPTIONS = ("encoders", "tokens", "transformer", "asks")
 """Keys of a model that not every fusion reads."""
 
 
