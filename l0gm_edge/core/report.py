@@ -12,6 +12,7 @@ from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.measurement import LayerTime
 from l0gm_edge.core.plan import ExpertCut, SiteCut, Sized
 from l0gm_edge.core.recipe import Recipe
+from l0gm_edge.core.subsets import Subsets
 from l0gm_edge.core.truth import Chain
 from l0gm_edge.core.value import Value
 from l0gm_edge.core.verdict import MEASURED, Status, Verdict
@@ -140,6 +141,7 @@ class Report(Value):
     finishes: tuple[Finish, ...] = ()
     ways: tuple[Chain, ...] = ()
     routing: Routing
+    subsets: Subsets = Subsets()
     environment: dict[str, str]
     seconds: dict[str, float]
 

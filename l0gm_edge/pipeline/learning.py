@@ -50,6 +50,12 @@ def rehearse(context: Context) -> None:
         fusion.require_readable(recipe.model, data)
     if isinstance(recipe.model, OwnModel):
         own_model.require_fit(fresh_model(recipe, data), recipe.model, own_model.KEY, data)
+    if recipe.learn.drop_modalities and len(data.shapes) < 2:
+        raise RecipeError(
+            f"learn.drop_modalities: data set {data.name} has {', '.join(data.shapes)} alone",
+            where=f"recipe {recipe.name}",
+            todo="leave the key out: a row never misses all of its modalities",
+        )
     if recipe.prune.experts is not None:
         reduce.require_fit(fresh_model(recipe, data), recipe.prune.experts)
     if recipe.distill is not None:
@@ -140,6 +146,7 @@ def recover(context: Context, folder: Path) -> None:
     _save_weights(folder / "model.safetensors", small)
     _save_logits(folder / "logits.npz", small, data)
     store.write_value(folder / "routing.json", _routing(context, small))
+    store.write_value(folder / "subsets.json", evaluate.partly(dense_model(context), small, data))
     store.write_value(folder / "history.json", history)
     forget(courses.RECOVERY, folder)
 

@@ -44,6 +44,7 @@ def collect(
         finishes=tuple(finishes),
         ways=tuple(evidence.ways.values()),
         routing=routing,
+        subsets=evidence.subsets,
         environment=environment.describe(),
         seconds=dict(seconds),
     )

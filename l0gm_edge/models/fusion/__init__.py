@@ -16,7 +16,7 @@ from l0gm_edge.core.network import Awareness, Encoder, Model, MoE, Tokens
 from l0gm_edge.core.recipe import Data, Recipe
 from l0gm_edge.models import routing
 
-OPTIONS = ("encoders", "tokens", "transformer")
+OPTIONS = ("encoders", "tokens", "transformer", "asks")
 """Keys of a model that not every fusion reads."""
 
 
