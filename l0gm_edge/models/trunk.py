@@ -17,7 +17,10 @@ class Trunk(nn.Module):
 
     def __init__(self, width: int, transformer: network.Transformer, moe: network.MoE, dropout: float) -> None:
         super().__init__()
-        layers = (MoE(width, moe.hidden, moe.experts, moe.top_k, moe.combine) for _ in range(transformer.blocks))
+        layers = (
+            MoE(width, moe.hidden, moe.experts, moe.top_k, moe.combine, moe.threshold)
+            for _ in range(transformer.blocks)
+        )
         self.blocks = nn.ModuleList(Block(width, transformer.heads, layer, dropout) for layer in layers)
         self.norm = nn.LayerNorm(width)
 

@@ -48,5 +48,5 @@ class LateFusion(Network):
 def build(model: network.Model, moe: network.MoE, shapes: Mapping[str, tuple[int, ...]], classes: int) -> LateFusion:
     """Make the network for modalities of these shapes."""
     parts = {name: encoders.build(model.encoders[name], shapes[name]) for name in sorted(shapes)}
-    experts = MoE(model.latent, moe.hidden, moe.experts, moe.top_k, moe.combine)
+    experts = MoE(model.latent, moe.hidden, moe.experts, moe.top_k, moe.combine, moe.threshold)
     return LateFusion(parts, model.latent, model.dropout, experts, classes)
