@@ -109,7 +109,7 @@ class Routing(Value):
 class KeptPairs(Value):
     """The share of pairs of a token and an expert that each layer with a threshold keeps, by its path."""
 
-    layers: dict[str, float] = {}
+    layers: dict[str, float] = Field(default_factory=dict)
 
     @property
     def told(self) -> str:

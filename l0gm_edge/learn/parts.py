@@ -46,4 +46,4 @@ def learning(model: nn.Module, trains: Collection[Part]) -> Iterator[None]:
     try:
         yield
     finally:
-        model.requires_grad_(True)
+        model.requires_grad_(requires_grad=True)

@@ -27,33 +27,31 @@ def sparsify(model: nn.Module, split: Split, share: float) -> None:
     From the first layer to the last, each on what the ones before then give it. The threshold lies halfway between the
     last pair that stays and the first that goes, so that rounding decides about neither.
     """
-    for path, layer in thresholded(model):
-        assert layer.threshold is not None
-        layer.threshold.zero_()
+    for path, layer, threshold in _thresholded(model):
         scores = _scores(model, path, layer, split).sort(descending=True).values
         stay = max(1, round(share * len(scores)))
-        if stay < len(scores):
-            layer.threshold.copy_((scores[stay - 1].double() + scores[stay].double()) / 2)
+        between = (scores[stay - 1].double() + scores[stay].double()) / 2 if stay < len(scores) else 0.0
+        threshold.copy_(torch.as_tensor(between))
 
 
 @torch.no_grad()
 def kept_pairs(model: nn.Module, split: Split) -> dict[str, float]:
     """The share of its pairs that every layer with a threshold keeps on these rows, by path."""
     return {
-        path: float((_scores(model, path, layer, split) >= layer.threshold).double().mean())
-        for path, layer in thresholded(model)
+        path: float((_scores(model, path, layer, split) >= threshold).double().mean())
+        for path, layer, threshold in _thresholded(model)
     }
 
 
-def thresholded(model: nn.Module) -> Iterator[tuple[str, MoE]]:
-    """The layers of experts that have a threshold, with their paths."""
+def _thresholded(model: nn.Module) -> Iterator[tuple[str, MoE, Tensor]]:
+    """The layers of experts that have a threshold, with their paths before and it after them."""
     for path, layer in model.named_modules():
         if isinstance(layer, MoE) and layer.threshold is not None:
-            yield path, layer
+            yield path, layer, layer.threshold
 
 
 def _scores(model: nn.Module, path: str, layer: MoE, split: Split) -> Tensor:
-    """The router scores of all pairs, (pairs,), whatever the threshold."""
+    """The router scores of all pairs, (pairs,), also of those below the layer's own threshold."""
     router = f"{path}.router" if path else "router"
     parts = []
     for start in range(0, len(split), ROWS):

@@ -22,7 +22,7 @@ def collect(
     seconds: Mapping[str, float],
     finishes: Sequence[Finish] = (),
     left_out: Sequence[str] = (),
-    kept_pairs: KeptPairs = KeptPairs(),
+    kept_pairs: KeptPairs | None = None,
 ) -> Report:
     """The report of a run; `seconds` is what each stage took, `left_out` the schemes without artifact.
 
@@ -45,7 +45,7 @@ def collect(
         finishes=tuple(finishes),
         ways=tuple(evidence.ways.values()),
         routing=routing,
-        kept_pairs=kept_pairs,
+        kept_pairs=kept_pairs or KeptPairs(),
         environment=environment.describe(),
         seconds=dict(seconds),
     )

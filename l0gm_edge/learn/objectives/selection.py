@@ -1,4 +1,4 @@
-"""Routes to what labels need: what all modalities give together is to tell the classes apart, and to hold each together.
+"""Routes to what labels need: what all modalities give together is to tell classes apart, and to hold each together.
 
 In the style of the Selection of S3 (arXiv 2605.03348; the full text was not at hand), in which routers alone learn: a
 supervised contrastive term, so that what is selected suffices for the class, and one for compact classes; nothing keeps
@@ -22,7 +22,7 @@ SCALE = 10.0
 COMPACTNESS_WEIGHT = 1.0
 
 
-def loss(model: nn.Module, inputs: Inputs, labels: Tensor, settings: Learn) -> tuple[Tensor, Tensor]:
+def loss(model: nn.Module, inputs: Inputs, labels: Tensor, _: Learn) -> tuple[Tensor, Tensor]:
     """Sufficiency and compactness of the modalities together, each with the same say; see `Objective.loss`."""
     features, logits = _interfaces.seen(model, inputs, "selection")
     together = torch.cat([F.normalize(each, dim=-1) for each in features], dim=-1)
