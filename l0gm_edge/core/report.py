@@ -120,6 +120,20 @@ class Routing(Value):
     layers: tuple[LayerRouting, ...] = ()
 
 
+class KeptPairs(Value):
+    """The share of pairs of a token and an expert that each layer with a threshold keeps, by its path."""
+
+    layers: dict[str, float] = Field(default_factory=dict)
+
+    @property
+    def told(self) -> str:
+        """The least and the most of them; empty without layers."""
+        if not self.layers:
+            return ""
+        low, high = min(self.layers.values()), max(self.layers.values())
+        return f"{100 * low:.0f} to {100 * high:.0f} % of a layer's pairs of token and expert reach its score threshold"
+
+
 class Report(Value):
     """A run's outcome. `passed` follows from the verdicts; see `check.outcome`. `latency` is how the model was sized,
     where the target is in milliseconds; `left_out` tells which schemes have no artifact, and why; `ways` follow a few
@@ -142,6 +156,7 @@ class Report(Value):
     ways: tuple[Chain, ...] = ()
     routing: Routing
     subsets: Subsets = Subsets()
+    kept_pairs: KeptPairs = KeptPairs()
     environment: dict[str, str]
     seconds: dict[str, float]
 

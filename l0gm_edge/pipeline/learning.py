@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,14 @@ from l0gm_edge.core.hardware import ChannelMultiple
 from l0gm_edge.core.network import Model
 from l0gm_edge.core.plan import PrunePlan, Sized
 from l0gm_edge.core.recipe import Gates, OwnModel, Recipe, SiteKind
-from l0gm_edge.core.report import Routing
+from l0gm_edge.core.report import KeptPairs, Routing
 from l0gm_edge.cost.latency import Latency
 from l0gm_edge.gates.session import Session
 from l0gm_edge.learn import courses, evaluate, routing, temper
 from l0gm_edge.learn.batches import tensors
 from l0gm_edge.learn.distill import Teacher
 from l0gm_edge.learn.loop import forget
+from l0gm_edge.learn.sparsify import kept_pairs
 from l0gm_edge.models import fusion
 from l0gm_edge.pipeline import own_model, sizing, tabulating
 from l0gm_edge.pipeline.arithmetic import fixed_arithmetic
@@ -64,6 +66,7 @@ def rehearse(context: Context) -> None:
         )
     if not recipe.gates.target.asks_for_latency:  # what meets that, the device will say
         attach(recipe, fresh_model(recipe, data), data, channel_multiple(context))
+    courses.require_fit(recipe, fresh_model(recipe, data), *tensors(data.train.take(slice(0, 2))))
     example, _ = tensors(data.calibration.take(slice(0, 1)))
     export.program(fresh_model(recipe, data), example)
     if recipe.learn.fold_temperature:
@@ -92,8 +95,12 @@ def learn(context: Context, folder: Path) -> None:
     """Train the dense reference, then the gated model."""
     recipe, data = context.recipe, context.dataset
     dense = fresh_model(recipe, data)
-    histories = {courses.DENSE: courses.train_dense(recipe, dense, data, folder, context.progress)}
+    histories = courses.train_before(recipe, dense, data, folder, context.progress)
+    start = copy.deepcopy(dense.state_dict()) if histories else None
+    histories[courses.DENSE] = courses.train_dense(recipe, dense, data, folder, context.progress)
     gated = fresh_model(recipe, data)
+    if start is not None:
+        gated.load_state_dict(start)
     session = attach(recipe, gated, data, channel_multiple(context), _latency(context))
     teacher = _own_teacher(recipe, data) or dense
     histories[courses.GATED] = courses.train_gated(recipe, gated, teacher, session, data, folder, context.progress)
@@ -147,6 +154,7 @@ def recover(context: Context, folder: Path) -> None:
     _save_logits(folder / "logits.npz", small, data)
     store.write_value(folder / "routing.json", _routing(context, small))
     store.write_value(folder / "subsets.json", evaluate.partly(dense_model(context), small, data))
+    store.write_value(folder / "pairs.json", KeptPairs(layers=kept_pairs(small, data.validation)))
     store.write_value(folder / "history.json", history)
     forget(courses.RECOVERY, folder)
 

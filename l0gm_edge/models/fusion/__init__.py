@@ -23,6 +23,9 @@ OPTIONS = ("encoders", "tokens", "transformer", "asks")
 class Network(nn.Module):
     """Maps one keyword argument a modality, (n, *shape) each, to logits (n, classes)."""
 
+    head: nn.Linear
+    """The layer that gives the logits."""
+
     def __call__(self, **modalities: Tensor) -> Tensor:
         """Map one batch a modality to logits (n, classes)."""
         out: Tensor = super().__call__(**modalities)

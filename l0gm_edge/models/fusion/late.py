@@ -11,6 +11,7 @@ from l0gm_edge.core import network
 from l0gm_edge.models import encoders
 from l0gm_edge.models.fusion import Network
 from l0gm_edge.models.moe import MoE
+from l0gm_edge.models.routing import mixture
 
 TAKES = ("encoders",)
 
@@ -48,5 +49,5 @@ class LateFusion(Network):
 def build(model: network.Model, moe: network.MoE, shapes: Mapping[str, tuple[int, ...]], classes: int) -> LateFusion:
     """Make the network for modalities of these shapes."""
     parts = {name: encoders.build(model.encoders[name], shapes[name]) for name in sorted(shapes)}
-    experts = MoE(model.latent, moe.hidden, moe.experts, moe.top_k, moe.combine)
+    experts = mixture(model.latent, moe, moe.experts)
     return LateFusion(parts, model.latent, model.dropout, experts, classes)
