@@ -130,7 +130,8 @@ class Learn(Value):
     file of `l0gm_edge/learn/objectives`. Only the parts `trains` learn. Phases `before`, each with its own steps, make
     the weights that both begin with.
 
-    The compressed model's steps are split: `warm_up` without gates, then gates, then `recovery` after the cut. With
+    The compressed model's steps are split: `warm_up` without gates, then gates, then `recovery` after the cut. Each
+    training row misses each modality with probability `drop_modalities`, and never all of them. With
     `fold_temperature`, its last layer is at last divided by the temperature fitted on validation. Over the last
     `quantization_aware` share of the recovery, weights and inputs of layers are rounded as int8 would.
     """
@@ -144,6 +145,7 @@ class Learn(Value):
     weight_decay: Weight = 1e-2
     label_smoothing: Share = 0.0
     augment: bool = False
+    drop_modalities: Share = 0.0
     warm_up: Share = 0.2
     recovery: Share = 0.4
     fold_temperature: bool = False
@@ -200,6 +202,7 @@ class Checks(Value):
     max_ece_increase: Weight = 0.01
     max_p50_ratio: PositiveFloat | None = None
     max_file_ratio: PositiveFloat | None = None
+    max_missing_drop_points: Weight | None = None
 
 
 def _whose(value: object) -> str:

@@ -21,6 +21,7 @@ from l0gm_edge.learn import checkpoint, losses, objectives, parts
 from l0gm_edge.learn.augment import augmented
 from l0gm_edge.learn.batches import Batches, Inputs
 from l0gm_edge.learn.distill import Teacher, tapped
+from l0gm_edge.learn.drop import dropped
 from l0gm_edge.learn.fake_quantize import fake_quantized
 from l0gm_edge.learn.history import History, Moment
 
@@ -73,6 +74,8 @@ def train(course: Course, model: nn.Module, data: Split, folder: Path, progress:
             inputs, labels = batches.at(step)
             if settings.augment:
                 inputs = {name: augmented(values) for name, values in inputs.items()}
+            if settings.drop_modalities:
+                inputs = dropped(inputs, settings.drop_modalities)
             _set_rate(optimizer, settings.lr * course.rate(step, course.steps))
             with fake_quantized(model) if course.is_fake_at(step) else nullcontext():
                 loss, logits = _loss(course, model, inputs, labels)

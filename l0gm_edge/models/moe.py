@@ -1,4 +1,5 @@
-"""A mixture of experts as a static graph: every expert is computed, the router weighs them.
+"""A mixture of experts as a static graph: every expert is computed, the router weighs them. In training, only what is
+used is computed, which gives the same (`models/sparse.py`).
 
 Experts that were merged into one answer for the router outputs of all of them, whose weights add up: routing is as it
 was (as in MC-SMoE, arXiv 2310.01334), so merging experts that are equal changes nothing.
@@ -18,6 +19,7 @@ from torch.nn import functional
 from l0gm_edge.core.network import Combine
 from l0gm_edge.core.recipe import SiteKind
 from l0gm_edge.core.site import Axis, Member, Site
+from l0gm_edge.models import sparse
 from l0gm_edge.models.router import WEIGHTS, Router, balance_loss, reaching
 
 
@@ -82,6 +84,8 @@ class MoE(nn.Module):
         logits = self.router(x)
         self.balance = self._balance(x, logits) if self.training else None
         weights = self._of_experts(self.combined(logits))
+        if self.training and self.top_k < len(self.experts) and sparse.may_skip_rows(self.experts):
+            return sparse.mixed(x, weights, self.experts)
         terms = [weights[..., e : e + 1] * expert(x) for e, expert in enumerate(self.experts)]
         total: Tensor = sum(terms[1:], terms[0])
         return total

@@ -20,16 +20,14 @@ from l0gm_edge.core.hardware import ChannelMultiple
 from l0gm_edge.core.network import Model
 from l0gm_edge.core.plan import PrunePlan, Sized
 from l0gm_edge.core.recipe import Gates, OwnModel, Recipe, SiteKind
-from l0gm_edge.core.report import KeptPairs, Routing
+from l0gm_edge.core.report import Routing
 from l0gm_edge.cost.latency import Latency
 from l0gm_edge.gates.session import Session
-from l0gm_edge.learn import courses, evaluate, temper
+from l0gm_edge.learn import courses, evaluate, routing, temper
 from l0gm_edge.learn.batches import tensors
 from l0gm_edge.learn.distill import Teacher
 from l0gm_edge.learn.loop import forget
-from l0gm_edge.learn.sparsify import kept_pairs
 from l0gm_edge.models import fusion
-from l0gm_edge.models.fusion.late import LateFusion
 from l0gm_edge.pipeline import own_model, sizing, tabulating
 from l0gm_edge.pipeline.arithmetic import fixed_arithmetic
 from l0gm_edge.pipeline.context import Context
@@ -53,6 +51,12 @@ def rehearse(context: Context) -> None:
         fusion.require_readable(recipe.model, data)
     if isinstance(recipe.model, OwnModel):
         own_model.require_fit(fresh_model(recipe, data), recipe.model, own_model.KEY, data)
+    if recipe.learn.drop_modalities and len(data.shapes) < 2:
+        raise RecipeError(
+            f"learn.drop_modalities: data set {data.name} has {', '.join(data.shapes)} alone",
+            where=f"recipe {recipe.name}",
+            todo="leave the key out: a row never misses all of its modalities",
+        )
     if recipe.prune.experts is not None:
         reduce.require_fit(fresh_model(recipe, data), recipe.prune.experts)
     if recipe.distill is not None:
@@ -148,7 +152,7 @@ def recover(context: Context, folder: Path) -> None:
     _save_weights(folder / "model.safetensors", small)
     _save_logits(folder / "logits.npz", small, data)
     store.write_value(folder / "routing.json", _routing(context, small))
-    store.write_value(folder / "pairs.json", KeptPairs(layers=kept_pairs(small, data.validation)))
+    store.write_value(folder / "subsets.json", evaluate.partly(dense_model(context), small, data))
     store.write_value(folder / "history.json", history)
     forget(courses.RECOVERY, folder)
 
@@ -188,16 +192,17 @@ def _own_teacher(recipe: Recipe, data: Dataset) -> nn.Module | None:
 
 
 def _routing(context: Context, small: nn.Module) -> Routing:
-    """How the experts that the cut left, by the numbers they had before it, share the work; empty without experts."""
-    if not isinstance(small, LateFusion):
-        return Routing(rows=(), experts=(), share=())
-    assert context.recipe.moe is not None
+    """How the experts that the cut left, by the numbers they had before it, share the work."""
     plan = store.read_value(PrunePlan, context.run.path("prune") / "plan.json")
-    gated = [site.keep for site in plan.sites if site.kind is SiteKind.EXPERTS]
-    single = [(expert,) for expert in (gated[0] if gated else range(context.recipe.moe.experts))]
-    groups = plan.experts[0].kept if plan.experts else single
-    names = [f"expert {'+'.join(map(str, group))}" for group in groups]
-    return evaluate.routing(small, context.dataset.validation, names)
+    merged = {cut.module: cut.kept for cut in plan.experts}
+    gated = {site.site: site.keep for site in plan.sites if site.kind is SiteKind.EXPERTS}
+
+    def names(path: str, count: int) -> list[str]:
+        single = gated.get(f"{path}.experts" if path else "experts", range(count))
+        groups = merged.get(path, [(expert,) for expert in single])
+        return [f"expert {'+'.join(map(str, group))}" for group in groups]
+
+    return routing.routing(small, context.dataset.validation, names)
 
 
 def channel_multiple(context: Context) -> ChannelMultiple:
