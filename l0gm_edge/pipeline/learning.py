@@ -20,14 +20,13 @@ from l0gm_edge.core.hardware import ChannelMultiple
 from l0gm_edge.core.network import Model
 from l0gm_edge.core.plan import PrunePlan, Sized
 from l0gm_edge.core.recipe import Gates, OwnModel, Recipe, SiteKind
-from l0gm_edge.core.report import KeptPairs, Routing
+from l0gm_edge.core.report import Routing
 from l0gm_edge.cost.latency import Latency
 from l0gm_edge.gates.session import Session
 from l0gm_edge.learn import courses, evaluate, routing, temper
 from l0gm_edge.learn.batches import tensors
 from l0gm_edge.learn.distill import Teacher
 from l0gm_edge.learn.loop import forget
-from l0gm_edge.learn.sparsify import kept_pairs
 from l0gm_edge.models import fusion
 from l0gm_edge.pipeline import own_model, sizing, tabulating
 from l0gm_edge.pipeline.arithmetic import fixed_arithmetic
@@ -154,7 +153,6 @@ def recover(context: Context, folder: Path) -> None:
     _save_logits(folder / "logits.npz", small, data)
     store.write_value(folder / "routing.json", _routing(context, small))
     store.write_value(folder / "subsets.json", evaluate.partly(dense_model(context), small, data))
-    store.write_value(folder / "pairs.json", KeptPairs(layers=kept_pairs(small, data.validation)))
     store.write_value(folder / "history.json", history)
     forget(courses.RECOVERY, folder)
 

@@ -10,7 +10,7 @@ from l0gm_edge.core import environment, latency, scores
 from l0gm_edge.core.artifact import Role
 from l0gm_edge.core.evidence import BASE_SCHEME, Evidence, Measured, side_by_side
 from l0gm_edge.core.finish import Finish
-from l0gm_edge.core.report import ArtifactRow, CompressedScores, Floor, KeptPairs, ModelScores, Report, Routing
+from l0gm_edge.core.report import ArtifactRow, CompressedScores, Floor, ModelScores, Report, Routing
 from l0gm_edge.core.verdict import Choice, Status, Verdict, run_status
 
 
@@ -22,7 +22,6 @@ def collect(
     seconds: Mapping[str, float],
     finishes: Sequence[Finish] = (),
     left_out: Sequence[str] = (),
-    kept_pairs: KeptPairs | None = None,
 ) -> Report:
     """The report of a run; `seconds` is what each stage took, `left_out` the schemes without artifact.
 
@@ -46,7 +45,6 @@ def collect(
         ways=tuple(evidence.ways.values()),
         routing=routing,
         subsets=evidence.subsets,
-        kept_pairs=kept_pairs or KeptPairs(),
         environment=environment.describe(),
         seconds=dict(seconds),
     )
