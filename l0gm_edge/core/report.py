@@ -104,7 +104,7 @@ class LayerRouting(Value):
 
     `by_tokens`: a modality's row is the mean over its tokens, all modalities being there; else the modality was shown
     alone. `specialization` is in 0..1, null where the layer serves one modality; see `core.specialization`.
-    `kept_pairs` is the share of pairs of a token and an expert at or above the layer's score threshold, null without one.
+    `kept_pairs` is the share of pairs of a token and an expert that reach the layer's threshold, null without one.
     """
 
     module: str
