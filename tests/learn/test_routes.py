@@ -7,6 +7,7 @@ import pytest
 import token_models
 import torch
 
+from l0gm_edge.core.network import Awareness
 from l0gm_edge.learn import routes
 
 
@@ -36,13 +37,13 @@ def test_where_there_are_no_tokens_every_row_counts_with_its_gradient() -> None:
     assert len(found["moe"]) == 5, "nothing is seen once it is over"
 
 
-@pytest.mark.parametrize("routing", ["agnostic", "aware"])
-def test_early_fusion_counts_the_tokens_of_all_modalities_or_of_each(routing: str) -> None:
+@pytest.mark.parametrize("routing", Awareness)
+def test_early_fusion_counts_the_tokens_of_all_modalities_or_of_each(routing: Awareness) -> None:
     config, inputs = token_models.recipe("early"), token_models.example(3)
     config = config.model_copy(update={"moe": config.moe.model_copy(update={"routing": routing, "experts": 6})})
     model = token_models.model(config).eval()
     with torch.no_grad(), routes.recorded(model, inputs) as found:
         model(**inputs)
     counts = {len(logits) for logits in found.values()}
-    assert counts == ({3 * (6 + 4 + 4)} if routing == "agnostic" else {3 * 6, 3 * 4})
-    assert len(found) == (2 if routing == "agnostic" else 6)
+    assert counts == ({3 * (6 + 4 + 4)} if routing is Awareness.AGNOSTIC else {3 * 6, 3 * 4})
+    assert len(found) == (2 if routing is Awareness.AGNOSTIC else 6)
