@@ -19,13 +19,15 @@ from l0gm_edge.learn.distill import Teacher
 from l0gm_edge.learn.history import History
 from l0gm_edge.learn.loop import Course, train
 
-DENSE, GATED, RECOVERY = "dense", "gated", "recovery"
+DENSE, GATED, RECOVERY, TEACHER = "dense", "gated", "recovery", "teacher"
 
 
-def train_dense(recipe: Recipe, model: nn.Module, data: Dataset, folder: Path, progress: Progress) -> History:
-    """Train the dense reference, in place."""
+def train_dense(
+    recipe: Recipe, model: nn.Module, data: Dataset, folder: Path, progress: Progress, name: str = DENSE
+) -> History:
+    """Train the dense reference, or a larger teacher, in place."""
     course = Course(
-        DENSE,
+        name,
         recipe.learn,
         recipe.learn.steps,
         schedule.cosine,

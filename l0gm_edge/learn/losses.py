@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -18,6 +19,14 @@ def distillation(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     student_log = F.log_softmax(logits / temperature, dim=-1)
     teacher_log = F.log_softmax(teacher / temperature, dim=-1)
     return F.kl_div(student_log, teacher_log, reduction="batchmean", log_target=True) * temperature**2
+
+
+def info_nce(a: Tensor, b: Tensor, scale: float | Tensor) -> Tensor:
+    """Symmetric InfoNCE of two modalities (n, d), row i of one belonging to row i of the other (arXiv 2103.00020): a
+    scalar, log n where nothing is told apart. Cosines are multiplied by `scale`."""
+    alike = scale * F.normalize(a, dim=-1) @ F.normalize(b, dim=-1).T
+    own = torch.arange(len(a), device=a.device)
+    return (F.cross_entropy(alike, own) + F.cross_entropy(alike.T, own)) / 2
 
 
 def balance(model: nn.Module) -> Tensor | float:
