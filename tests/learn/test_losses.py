@@ -49,3 +49,16 @@ def test_balance_is_that_of_the_experts_and_nothing_without_a_training_pass() ->
     assert torch.equal(losses.balance(model), wanted)
     assert float(losses.balance(model)) == 0, "a pass counts once"
     assert float(losses.balance(torch.nn.Linear(2, 2))) == 0
+
+
+def test_info_nce_is_the_mean_of_both_directions() -> None:
+    a, b = torch.randn(5, 3, dtype=torch.double), torch.randn(5, 3, dtype=torch.double)
+    cosines = torch.nn.functional.cosine_similarity(a[:, None], b[None], dim=-1).numpy() * 7
+    rows, columns = np.log(softmax(cosines)), np.log(softmax(cosines.T))
+    expected = -(np.diag(rows).mean() + np.diag(columns).mean()) / 2
+    assert float(losses.info_nce(a, b, 7.0)) == pytest.approx(expected)
+
+
+def test_what_cannot_be_told_apart_costs_the_logarithm_of_the_rows() -> None:
+    same = torch.ones(8, 3)
+    assert float(losses.info_nce(same, same, 14.0)) == pytest.approx(np.log(8), rel=1e-5)
