@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from l0gm_edge.core.distillation import LargerTeacher
 from l0gm_edge.core.network import Encoder, Model, Tokens
+from l0gm_edge.core.phases import EVERYTHING
 from l0gm_edge.core.recipe import Recipe
 
 
 def larger(recipe: Recipe, teacher: LargerTeacher) -> Recipe:
-    """The recipe of the teacher: every width `scale` times as large, in whole heads, and its own number of steps."""
+    """The recipe of the teacher: every width `scale` times as large, in whole heads, and one course in which all of it
+    learns, of its own number of steps."""
     model, moe, learn = recipe.model, recipe.moe, recipe.learn
     assert isinstance(model, Model)
     assert moe is not None
@@ -24,7 +26,9 @@ def larger(recipe: Recipe, teacher: LargerTeacher) -> Recipe:
         update={
             "model": wider,
             "moe": moe.model_copy(update={"hidden": _times(moe.hidden, scale)}),
-            "learn": learn.model_copy(update={"steps": teacher.steps or learn.steps}),
+            "learn": learn.model_copy(
+                update={"steps": teacher.steps or learn.steps, "before": (), "trains": EVERYTHING}
+            ),
         }
     )
 

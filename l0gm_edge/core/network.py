@@ -99,14 +99,46 @@ class Combine(StrEnum):
     PLAIN = "plain"
 
 
+class Awareness(StrEnum):
+    """Whether the tokens of all modalities share one router and its experts, or each modality has its own."""
+
+    AGNOSTIC = "agnostic"
+    AWARE = "aware"
+
+
 class MoE(Value):
-    """The mixture of experts: on the shared latent, or in the place of a transformer's feed-forward layers."""
+    """The mixture of experts: on the shared latent, or in the place of a transformer's feed-forward layers.
+
+    Of the pairs of a row (a sample, or a token) and an expert that it is routed to, the share `kept_pairs` with the
+    highest router scores is kept, by a score threshold that each layer holds; without it all are.
+    """
 
     experts: PositiveInt = 8
     top_k: PositiveInt = 2
     hidden: PositiveInt = 64
     combine: Combine = Combine.CHOSEN
+    routing: Awareness = Awareness.AGNOSTIC
     balance_weight: Weight = 0.01
+    kept_pairs: Annotated[float, Field(gt=0, le=1)] | None = None
+
+    @property
+    def threshold(self) -> float | None:
+        """The score threshold that a layer begins with, at which it keeps all pairs; none where all stay kept."""
+        return None if self.kept_pairs is None else 0.0
+
+    def finer(self, granularity: int) -> Self:
+        """So many times as many experts, each as many times narrower, and as many times more of them for a row: as
+        many hidden units as before, in smaller pieces. Raises ValueError where the width cannot be divided so."""
+        if self.hidden % granularity:
+            raise ValueError(f"granularity ({granularity}) must divide hidden ({self.hidden})")
+        counts = {"experts": self.experts * granularity, "top_k": self.top_k * granularity}
+        return self.model_copy(update={**counts, "hidden": self.hidden // granularity})
+
+    @model_validator(mode="after")
+    def _pairs_have_scores(self) -> Self:
+        if self.kept_pairs is not None and self.combine is not Combine.PLAIN:
+            raise ValueError("kept_pairs goes with combine: plain, by which a router's scores compare across rows")
+        return self
 
     @model_validator(mode="after")
     def _top_k_within_experts(self) -> Self:

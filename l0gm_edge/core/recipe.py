@@ -21,6 +21,7 @@ from l0gm_edge.core.distillation import Distill, LargerTeacher
 from l0gm_edge.core.entry import Entry
 from l0gm_edge.core.experts import Experts
 from l0gm_edge.core.network import Model, MoE, Weight
+from l0gm_edge.core.phases import EVERYTHING, Parts, Phase
 from l0gm_edge.core.value import PlugIn, Share, Value
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -126,7 +127,8 @@ class Gates(Value):
 
 class Learn(Value):
     """Training: `steps` in all for the dense reference, and the same for the compressed model, by an `objective`: a
-    file of `l0gm_edge/learn/objectives`.
+    file of `l0gm_edge/learn/objectives`. Only the parts `trains` learn. Phases `before`, each with its own steps, make
+    the weights that both begin with.
 
     The compressed model's steps are split: `warm_up` without gates, then gates, then `recovery` after the cut. Each
     training row misses each modality with probability `drop_modalities`, and never all. `align_weight` is that of the
@@ -137,6 +139,8 @@ class Learn(Value):
 
     steps: PositiveInt
     objective: PlugIn = "classification"
+    trains: Parts = EVERYTHING
+    before: tuple[Phase, ...] = ()
     batch_size: PositiveInt = 128
     lr: PositiveFloat = 2e-3
     weight_decay: Weight = 1e-2
@@ -244,6 +248,12 @@ class Recipe(Value):
         larger = self.distill is not None and isinstance(self.distill.teacher, LargerTeacher)
         if larger and isinstance(self.model, OwnModel):
             raise ValueError("distill.teacher.scale goes with model.encoders or model.tokens: give an entry instead")
+        return self
+
+    @model_validator(mode="after")
+    def _parts_are_of_our_model(self) -> Self:
+        if isinstance(self.model, OwnModel) and (self.learn.before or set(self.learn.trains) != set(EVERYTHING)):
+            raise ValueError("learn.before and learn.trains go with a model of ours, whose parts are known")
         return self
 
     @model_validator(mode="after")

@@ -99,12 +99,39 @@ class Floor(Value):
     p50_ms: float | None
 
 
-class Routing(Value):
-    """Share of each expert in the combined output (rows: modalities alone, then all together), summing to 1 a row."""
+class LayerRouting(Value):
+    """One layer's share of each expert in its output (rows: modalities, then all together), summing to 1 a row.
 
+    `by_tokens`: a modality's row is the mean over its tokens, all modalities being there; else the modality was shown
+    alone. `specialization` is in 0..1, null where the layer serves one modality; see `core.specialization`.
+    """
+
+    module: str
+    by_tokens: bool
     rows: tuple[str, ...]
     experts: tuple[str, ...]
     share: tuple[tuple[float, ...], ...]
+    specialization: float | None
+
+
+class Routing(Value):
+    """How every layer of experts is spent; none where the model has no experts."""
+
+    layers: tuple[LayerRouting, ...] = ()
+
+
+class KeptPairs(Value):
+    """The share of pairs of a token and an expert that each layer with a threshold keeps, by its path."""
+
+    layers: dict[str, float] = Field(default_factory=dict)
+
+    @property
+    def told(self) -> str:
+        """The least and the most of them; empty without layers."""
+        if not self.layers:
+            return ""
+        low, high = min(self.layers.values()), max(self.layers.values())
+        return f"{100 * low:.0f} to {100 * high:.0f} % of a layer's pairs of token and expert reach its score threshold"
 
 
 class Taught(Value):
@@ -138,6 +165,7 @@ class Report(Value):
     routing: Routing
     subsets: Subsets = Subsets()
     teacher: Taught | None = None
+    kept_pairs: KeptPairs = KeptPairs()
     environment: dict[str, str]
     seconds: dict[str, float]
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from l0gm_edge.core.recipe import SiteKind
+from l0gm_edge.core.rowwise import RowWise
 from l0gm_edge.core.site import CLOSED_LOGIT, Axis, ReadsSeveral
 from l0gm_edge.gates import gated
 from l0gm_edge.gates.blocks import first_output, first_tensor
@@ -103,7 +104,8 @@ class Gating:
         """Put another forward pass in the place of a module's, once."""
         if not any(module is done for done, _ in self._replaced):
             self._replaced.append((module, module.__dict__.get("forward")))
-            module.forward = partial(forward, *args, **kwargs)
+            how = RowWise if forward is gated.linear else partial
+            module.forward = how(forward, *args, **kwargs)
 
     def _draw(self, model: nn.Module, _args: object, _kwargs: object) -> None:
         self._values.draw(self.source(model.training))

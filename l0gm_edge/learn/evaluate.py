@@ -1,8 +1,8 @@
-"""What a trained torch model says: logits of a split, and how its router spends each modality."""
+"""What a trained torch model says: logits of a split."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import numpy as np
 import torch
@@ -11,11 +11,9 @@ from torch import nn
 
 from l0gm_edge.core import scores
 from l0gm_edge.core.dataset import Dataset, Split
-from l0gm_edge.core.report import Routing
 from l0gm_edge.core.subsets import Given, Partial, Subsets
 from l0gm_edge.learn.batches import tensors
-from l0gm_edge.models.fusion.late import LateFusion
-from l0gm_edge.models.views import given, subsets, views
+from l0gm_edge.models.views import given, subsets
 
 ROWS = 512
 
@@ -47,13 +45,3 @@ def partial(model: nn.Module, data: Dataset, present: Collection[str]) -> Partia
         ece=scores.ece(found, labels),
         ece_scaled=scores.ece(found, labels, temperature),
     )
-
-
-@torch.no_grad()
-def routing(model: LateFusion, split: Split, experts: Sequence[str]) -> Routing:
-    """The mean share of each of the `experts`, as they are called, in the combined output, for each modality alone and
-    for all together."""
-    shown = views(tensors(split)[0])
-    latents = (model.eval().latent(**view) for view in shown.values())
-    shares = tuple(tuple(model.moe.weights(latent).mean(0).tolist()) for latent in latents)
-    return Routing(rows=tuple(shown), experts=tuple(experts), share=shares)

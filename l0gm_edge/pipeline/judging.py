@@ -18,7 +18,7 @@ from l0gm_edge.core.evidence import Evidence, Measured, unmeasured
 from l0gm_edge.core.finish import Finishes
 from l0gm_edge.core.measurement import Measurement
 from l0gm_edge.core.plan import Exactness, PrunePlan
-from l0gm_edge.core.report import Report, Routing
+from l0gm_edge.core.report import KeptPairs, Report, Routing
 from l0gm_edge.core.subsets import Subsets
 from l0gm_edge.core.truth import Chains
 from l0gm_edge.core.value import Value
@@ -79,6 +79,7 @@ def report(context: Context, folder: Path) -> None:
     """Gather everything into one document, and write it for machines and for people."""
     outcome = store.read_value(Outcome, context.run.path("check") / "outcome.json")
     routing = store.read_value(Routing, context.run.path("recover") / "routing.json")
+    pairs = store.read_value(KeptPairs, context.run.path("recover") / "pairs.json")
     records = {
         stage: context.run.record(stage)
         for stage in ("tabulate", "learn", "prune", "recover", "quantize", "compile", "measure", "check", "finish")
@@ -86,9 +87,16 @@ def report(context: Context, folder: Path) -> None:
     seconds = {stage: record.seconds for stage, record in records.items() if record is not None}
     left_out = store.read_value(Artifacts, context.run.path("compile") / "artifacts.json").left_out
     finishes = store.read_value(Finishes, context.run.path("finish") / FINISH).finishes
-    teacher = learning.taught(context)
     found = collect.collect(
-        _evidence(context), outcome.verdicts, outcome.choices, routing, seconds, finishes, left_out, teacher
+        _evidence(context),
+        outcome.verdicts,
+        outcome.choices,
+        routing,
+        seconds,
+        finishes,
+        left_out,
+        pairs,
+        learning.taught(context),
     )
     store.write_value(folder / "report.json", found)
     store.write_text(folder / "report.md", markdown.render(found))

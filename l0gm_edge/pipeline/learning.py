@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +21,15 @@ from l0gm_edge.core.larger import larger
 from l0gm_edge.core.network import Model
 from l0gm_edge.core.plan import PrunePlan, Sized
 from l0gm_edge.core.recipe import Gates, OwnModel, Recipe, SiteKind
-from l0gm_edge.core.report import Routing, Taught
+from l0gm_edge.core.report import KeptPairs, Routing, Taught
 from l0gm_edge.cost.latency import Latency
 from l0gm_edge.gates.session import Session
-from l0gm_edge.learn import courses, evaluate, temper
+from l0gm_edge.learn import courses, evaluate, routing, temper
 from l0gm_edge.learn.batches import tensors
 from l0gm_edge.learn.distill import Teacher
 from l0gm_edge.learn.loop import forget
+from l0gm_edge.learn.sparsify import kept_pairs
 from l0gm_edge.models import fusion
-from l0gm_edge.models.fusion.late import LateFusion
 from l0gm_edge.pipeline import own_model, sizing, tabulating
 from l0gm_edge.pipeline.arithmetic import fixed_arithmetic
 from l0gm_edge.pipeline.context import Context
@@ -67,6 +68,7 @@ def rehearse(context: Context) -> None:
         )
     if not recipe.gates.target.asks_for_latency:  # what meets that, the device will say
         attach(recipe, fresh_model(recipe, data), data, channel_multiple(context))
+    courses.require_fit(recipe, fresh_model(recipe, data), *tensors(data.train.take(slice(0, 2))))
     example, _ = tensors(data.calibration.take(slice(0, 1)))
     export.program(fresh_model(recipe, data), example)
     if recipe.learn.fold_temperature:
@@ -95,8 +97,12 @@ def learn(context: Context, folder: Path) -> None:
     """Train the dense reference, then the gated model."""
     recipe, data = context.recipe, context.dataset
     dense = fresh_model(recipe, data)
-    histories = {courses.DENSE: courses.train_dense(recipe, dense, data, folder, context.progress)}
+    histories = courses.train_before(recipe, dense, data, folder, context.progress)
+    start = copy.deepcopy(dense.state_dict()) if histories else None
+    histories[courses.DENSE] = courses.train_dense(recipe, dense, data, folder, context.progress)
     gated = fresh_model(recipe, data)
+    if start is not None:
+        gated.load_state_dict(start)
     session = attach(recipe, gated, data, channel_multiple(context), _latency(context))
     teacher = _fresh_teacher(recipe, data) or dense
     if (asked := _larger(recipe)) is not None:
@@ -158,6 +164,7 @@ def recover(context: Context, folder: Path) -> None:
     _save_logits(folder / "logits.npz", small, data)
     store.write_value(folder / "routing.json", _routing(context, small))
     store.write_value(folder / "subsets.json", evaluate.partly(dense_model(context), small, data))
+    store.write_value(folder / "pairs.json", KeptPairs(layers=kept_pairs(small, data.validation)))
     store.write_value(folder / "history.json", history)
     forget(courses.RECOVERY, folder)
 
@@ -222,16 +229,17 @@ def _own_teacher(recipe: Recipe, data: Dataset) -> nn.Module | None:
 
 
 def _routing(context: Context, small: nn.Module) -> Routing:
-    """How the experts that the cut left, by the numbers they had before it, share the work; empty without experts."""
-    if not isinstance(small, LateFusion):
-        return Routing(rows=(), experts=(), share=())
-    assert context.recipe.moe is not None
+    """How the experts that the cut left, by the numbers they had before it, share the work."""
     plan = store.read_value(PrunePlan, context.run.path("prune") / "plan.json")
-    gated = [site.keep for site in plan.sites if site.kind is SiteKind.EXPERTS]
-    single = [(expert,) for expert in (gated[0] if gated else range(context.recipe.moe.experts))]
-    groups = plan.experts[0].kept if plan.experts else single
-    names = [f"expert {'+'.join(map(str, group))}" for group in groups]
-    return evaluate.routing(small, context.dataset.validation, names)
+    merged = {cut.module: cut.kept for cut in plan.experts}
+    gated = {site.site: site.keep for site in plan.sites if site.kind is SiteKind.EXPERTS}
+
+    def names(path: str, count: int) -> list[str]:
+        single = gated.get(f"{path}.experts" if path else "experts", range(count))
+        groups = merged.get(path, [(expert,) for expert in single])
+        return [f"expert {'+'.join(map(str, group))}" for group in groups]
+
+    return routing.routing(small, context.dataset.validation, names)
 
 
 def channel_multiple(context: Context) -> ChannelMultiple:

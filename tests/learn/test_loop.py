@@ -20,7 +20,7 @@ from l0gm_edge.core.recipe import Recipe
 from l0gm_edge.gates.session import Session
 from l0gm_edge.learn import checkpoint, courses, schedule
 from l0gm_edge.learn.distill import Teacher
-from l0gm_edge.learn.evaluate import logits, partly, routing
+from l0gm_edge.learn.evaluate import logits, partly
 from l0gm_edge.learn.history import History
 from l0gm_edge.learn.loop import Course, forget, train
 from l0gm_edge.models.fusion.late import LateFusion
@@ -168,16 +168,6 @@ def test_logits_are_those_of_the_whole_split_at_once() -> None:
     with torch.no_grad():
         inputs = {name: torch.from_numpy(values) for name, values in many.inputs.items()}
         np.testing.assert_allclose(found, model(**inputs).numpy(), rtol=1e-4, atol=1e-5)
-
-
-def test_routing_shares_sum_to_one_for_every_view() -> None:
-    model = fusion_models.model(fusion_models.recipe())
-    told = routing(model, ROWS, ("a", "b", "c", "d"))
-    assert told.rows == (*(f"{name} alone" for name in ROWS.inputs), "all together")
-    assert told.experts == ("a", "b", "c", "d")
-    assert all(sum(share) == pytest.approx(1, abs=1e-5) for share in told.share)
-    model.moe.keep_units((1,))
-    assert routing(model, ROWS, ("b",)).share == ((1.0,),) * 4
 
 
 def test_a_course_with_modalities_dropped_goes_on_to_the_bit(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from reports import layer_routing
 
-from l0gm_edge.core.report import Report
+from l0gm_edge.core.network import Tokens
+from l0gm_edge.core.report import Report, Routing
 from l0gm_edge.report import card
 
 MATERIAL = card.Material(
@@ -78,3 +80,18 @@ def test_many_labels_are_cut_short(reports: dict[str, Report], count: int) -> No
     text = card.render(reports["passing"], card.Material(MATERIAL.rows, MATERIAL.shapes, classes, ""))
     assert ("and more" in text) == (count > 20)
     assert "How raw data becomes inputs: not told" in text
+
+
+def test_tokens_and_every_layer_of_experts_are_told(reports: dict[str, Report]) -> None:
+    report = reports["passing"]
+    tokens = {"image": Tokens(patch=7), "audio": Tokens(vocabulary=90)}
+    model = report.recipe.model.model_copy(update={"encoders": {}, "tokens": tokens})
+    layers = tuple(
+        layer_routing(module=f"blocks.{block}", by_tokens=True, rows=("image", "all together"), share=share)
+        for block, share in enumerate([((0.2, 0.5, 0.3), (1, 0, 0)), ((0.1, 0.1, 0.8), (1, 0, 0))])
+    )
+    changes = {"recipe": report.recipe.model_copy(update={"model": model}), "routing": Routing(layers=layers)}
+    _, modalities, *_ = tables(card.render(report.model_copy(update=changes), MATERIAL))
+    assert modalities[2][2] == "patches of 7"
+    assert modalities[2][4] == "blocks.0: expert 3 (50.0\u00a0%); blocks.1: expert 6 (80.0\u00a0%)"
+    assert modalities[3][2:] == ["90 words", modalities[3][3], "not known"]

@@ -11,9 +11,9 @@ from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.recipe import Learn
 from l0gm_edge.learn import losses
 from l0gm_edge.learn.batches import Inputs
-from l0gm_edge.learn.distill import tapped
-from l0gm_edge.models.fusion import Network
+from l0gm_edge.learn.objectives import _interfaces
 
+ROUTES = False
 SCALE = 1 / 0.07
 """What cosines are multiplied by: CLIP's at its start."""
 
@@ -24,13 +24,10 @@ def loss(model: nn.Module, inputs: Inputs, labels: Tensor, settings: Learn) -> t
     A row in which a modality is missing does not count for that one. Raises RecipeError for a network
     without two interfaces of one width.
     """
-    paths = sorted(model.interface_layers()) if isinstance(model, Network) else []
-    with tapped(model, paths) as seen:
-        logits = model(**inputs)
-    spoken = [seen[path] for path in paths]
+    spoken, logits = _interfaces.seen(model, inputs, "aligned")
     if len(spoken) < 2 or len({part.shape[1] for part in spoken}) > 1:
         raise RecipeError(
-            "learn.objective: 'aligned' needs several modalities in a space that they share",
+            "learn: objective 'aligned' needs several modalities in a space that they share",
             where=type(model).__name__,
             allowed="model.fusion: shared, with several modalities",
         )

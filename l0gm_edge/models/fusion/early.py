@@ -37,16 +37,30 @@ class EarlyFusion(Network):
 
     def present(self, modalities: Mapping[str, Tensor]) -> Tensor:
         """Which tokens are there, 1 or 0: (n, tokens)."""
-        found = []
+        return torch.cat(list(self._present(modalities).values()), dim=1)
+
+    def _present(self, modalities: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        found = {}
         for name, tokenizer in self.tokenizers.items():
             assert isinstance(tokenizer, Tokenizer)
-            found.append(tokenizer.present(modalities[name]))
-        return torch.cat(found, dim=1)
+            found[name] = tokenizer.present(modalities[name])
+        return found
+
+    def tokens_of(self, path: str, modalities: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """A modality's own experts read its tokens alone; all others read every token."""
+        present, owner = self._present(modalities), path.rpartition(".")[2]
+        if owner in present:
+            return {owner: present[owner]}
+        return {
+            name: torch.cat([one if other == name else torch.zeros_like(one) for other, one in present.items()], dim=1)
+            for name in present
+        }
 
 
 def build(model: network.Model, moe: network.MoE, shapes: Mapping[str, tuple[int, ...]], classes: int) -> EarlyFusion:
     """Make the network for modalities of these shapes."""
     assert model.transformer is not None
     tokenizers = tokens.build(model.tokens, shapes, model.latent)
-    trunk = Trunk(model.latent, model.transformer, moe, model.dropout)
+    counts = {name: tokenizer.count for name, tokenizer in tokenizers.items()}
+    trunk = Trunk(model.latent, model.transformer, moe, model.dropout, counts)
     return EarlyFusion(tokenizers, trunk, model.latent, model.dropout, classes)

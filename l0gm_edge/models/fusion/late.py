@@ -12,6 +12,7 @@ from l0gm_edge.core import network
 from l0gm_edge.models import encoders
 from l0gm_edge.models.fusion import Network
 from l0gm_edge.models.moe import MoE
+from l0gm_edge.models.routing import mixture
 
 TAKES = ("encoders",)
 Kind = TypeVar("Kind", bound="LateFusion")
@@ -67,5 +68,5 @@ def assembled(
 ) -> Kind:
     """A network of this kind from its encoders and experts."""
     parts = {name: encoders.build(model.encoders[name], shapes[name]) for name in sorted(shapes)}
-    experts = MoE(model.latent, moe.hidden, moe.experts, moe.top_k, moe.combine)
+    experts = mixture(model.latent, moe, moe.experts)
     return kind(parts, model.latent, model.dropout, experts, classes)

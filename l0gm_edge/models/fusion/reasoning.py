@@ -16,7 +16,7 @@ from l0gm_edge.core import network
 from l0gm_edge.models import tokens
 from l0gm_edge.models.attention import CrossAttention
 from l0gm_edge.models.fusion import Network
-from l0gm_edge.models.moe import MoE
+from l0gm_edge.models.routing import mixture
 from l0gm_edge.models.tokens import Tokenizer
 from l0gm_edge.models.transformer import Block, attention_bias
 
@@ -92,6 +92,6 @@ def build(
     assert model.transformer is not None
     assert model.asks is not None
     width, heads, dropout = model.latent, model.transformer.heads, model.dropout
-    layers = (MoE(width, moe.hidden, moe.experts, moe.top_k, moe.combine) for _ in range(model.transformer.blocks))
+    layers = (mixture(width, moe, moe.experts) for _ in range(model.transformer.blocks))
     looks = [Look(width, heads, layer, dropout) for layer in layers]
     return ReasoningFusion(tokens.build(model.tokens, shapes, width), model.asks, looks, width, dropout, classes)
