@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from l0gm_edge.compile import export
 from l0gm_edge.core import arrays, scores, store
 from l0gm_edge.core.dataset import Dataset
-from l0gm_edge.core.distillation import OwnTeacher
+from l0gm_edge.core.distillation import LargerTeacher, OwnTeacher
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.hardware import ChannelMultiple
+from l0gm_edge.core.larger import larger
 from l0gm_edge.core.network import Model
 from l0gm_edge.core.plan import PrunePlan, Sized
 from l0gm_edge.core.recipe import Gates, OwnModel, Recipe, SiteKind
-from l0gm_edge.core.report import Routing
+from l0gm_edge.core.report import Routing, Taught
 from l0gm_edge.cost.latency import Latency
 from l0gm_edge.gates.session import Session
 from l0gm_edge.learn import courses, evaluate, routing, temper
@@ -37,6 +38,7 @@ from l0gm_edge.prune import experts, reduce
 from l0gm_edge.prune import prune as pruning
 from l0gm_edge.prune.cut import replay
 
+TEACHER, TAUGHT = "teacher.safetensors", "teacher.json"
 PROOF_ROWS = 256
 """Real validation samples on which the cut is proved."""
 
@@ -60,7 +62,7 @@ def rehearse(context: Context) -> None:
     if recipe.prune.experts is not None:
         reduce.require_fit(fresh_model(recipe, data), recipe.prune.experts)
     if recipe.distill is not None:
-        Teacher(_own_teacher(recipe, data) or fresh_model(recipe, data), recipe.distill).require_taps(
+        Teacher(_fresh_teacher(recipe, data) or fresh_model(recipe, data), recipe.distill).require_taps(
             fresh_model(recipe, data)
         )
     if not recipe.gates.target.asks_for_latency:  # what meets that, the device will say
@@ -101,7 +103,13 @@ def learn(context: Context, folder: Path) -> None:
     if start is not None:
         gated.load_state_dict(start)
     session = attach(recipe, gated, data, channel_multiple(context), _latency(context))
-    teacher = _own_teacher(recipe, data) or dense
+    teacher = _fresh_teacher(recipe, data) or dense
+    if (asked := _larger(recipe)) is not None:
+        histories[courses.TEACHER] = courses.train_dense(
+            larger(recipe, asked), teacher, data, folder, context.progress, courses.TEACHER
+        )
+        _save_weights(folder / TEACHER, teacher)
+        store.write_value(folder / TAUGHT, _judged(asked, teacher, data))
     histories[courses.GATED] = courses.train_gated(recipe, gated, teacher, session, data, folder, context.progress)
     _save_weights(folder / "dense.safetensors", dense)
     _save_weights(folder / "gated.safetensors", gated)
@@ -142,7 +150,9 @@ def prune(context: Context, folder: Path) -> None:
 def recover(context: Context, folder: Path) -> None:
     """Train the cut model for the steps that are left."""
     recipe, data = context.recipe, context.dataset
-    teacher = _own_teacher(recipe, data) or dense_model(context)
+    teacher = _fresh_teacher(recipe, data) or dense_model(context)
+    if _larger(recipe) is not None:
+        _with_weights(teacher, context.run.path("learn") / TEACHER)
     small = small_model(context, "prune")
     history = courses.train_recovery(recipe, small, teacher, data, folder, context.progress)
     if recipe.learn.fold_temperature:
@@ -179,8 +189,33 @@ def small_model(context: Context, stage: str | None) -> nn.Module:
     return small if stage is None else _with_weights(small, context.run.path(stage) / "model.safetensors")
 
 
+def taught(context: Context) -> Taught | None:
+    """What is known of the larger teacher; None when there is none."""
+    path = context.run.path("learn") / TAUGHT
+    return store.read_value(Taught, path) if _larger(context.recipe) is not None else None
+
+
+def _judged(asked: LargerTeacher, teacher: nn.Module, data: Dataset) -> Taught:
+    return Taught(
+        scale=asked.scale,
+        parameters=sum(parameter.numel() for parameter in teacher.parameters()),
+        accuracy=scores.accuracy(evaluate.logits(teacher, data.test), data.test.labels),
+    )
+
+
+def _larger(recipe: Recipe) -> LargerTeacher | None:
+    teacher = recipe.distill.teacher if recipe.distill is not None else None
+    return teacher if isinstance(teacher, LargerTeacher) else None
+
+
+def _fresh_teacher(recipe: Recipe, data: Dataset) -> nn.Module | None:
+    """The recipe's given teacher, or its larger one, which is not trained yet; None when the dense model teaches."""
+    asked = _larger(recipe)
+    return _own_teacher(recipe, data) if asked is None else fresh_model(larger(recipe, asked), data)
+
+
 def _own_teacher(recipe: Recipe, data: Dataset) -> nn.Module | None:
-    """The recipe's given teacher; None when the dense model teaches."""
+    """The recipe's given teacher."""
     if recipe.distill is None or not isinstance(recipe.distill.teacher, OwnTeacher):
         return None
     teacher, key = recipe.distill.teacher, "distill.teacher.entry"
