@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from statistics import mean
 
-import numpy as np
 from lines import Line, average, by_seed, differences, keep, read, told, where
 from methods_core import Setting, judged, rows, trained_dense
 from result import Bar, at_least, write
@@ -101,11 +100,11 @@ def run(recipe: Recipe, data: Dataset, task: Task) -> Line:
     model = trained_dense(recipe, data)
     assert isinstance(model, TowerFusion)
     labels = data.test.labels
-    relevant = labels[:, None] == labels if task.by_class else np.eye(len(labels), dtype=bool)
+    wanted = labels[:, None] == labels if task.by_class else None
     places = alignment.places(model, data.test)
     line: Line = {"active_parameters": active(recipe, data)} | judged(model, data)
     for k in FOUND_AT:
-        line |= {f"{pair} @{k}": value for pair, value in alignment.recalls(places, relevant, k).items()}
+        line |= {f"{pair} @{k}": value for pair, value in alignment.recalls(places, k, wanted).items()}
     if isinstance(data, Prompted):
         line["zero_shot"] = scores.accuracy(alignment.zero_shot(model, data.test, data), labels)
     spent = spending.spending(model, data.test, recipe.learn.batch_size, FACTORS)

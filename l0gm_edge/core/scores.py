@@ -93,6 +93,22 @@ def macro_f1(logits: Logits, labels: Labels) -> float:
     return float(np.mean(hits))
 
 
+def recall_at(
+    queries: NDArray[np.floating], keys: NDArray[np.floating], k: int, wanted: NDArray[np.bool_] | None = None
+) -> float:
+    """Share of queries (n, d) of which a wanted key, by default the one in the same row of (n, d), is among the k most
+    alike (cosine); `wanted` is (n, n).
+
+    A tie counts against it, so that embeddings which say nothing find nothing; NaN finds nothing.
+    """
+    rows = [values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12) for values in (queries, keys)]
+    alike = rows[0].astype(np.float64) @ rows[1].astype(np.float64).T
+    right = np.eye(len(alike), dtype=bool) if wanted is None else wanted
+    best = np.where(right, alike, -np.inf).max(axis=1, keepdims=True)
+    before = ((alike >= best) & ~right).sum(axis=1)
+    return float((right.any(axis=1) & ~np.isnan(alike).any(axis=1) & (before < k)).mean())
+
+
 def auroc(logits: Logits, labels: Labels) -> float | None:
     """Probability that a row of class 1 scores above a row of class 0 (ties count half); None unless binary."""
     if logits.shape[1] != 2 or not np.isfinite(logits).all() or len(np.unique(labels)) != 2:
@@ -131,17 +147,6 @@ def reliability(logits: Logits, labels: Labels, temperature: float = 1.0) -> tup
     edges = np.linspace(0, 1, BINS + 1)
     place = np.clip(np.digitize(confidence, edges, right=True) - 1, 0, BINS - 1)
     return tuple(_bin(confidence[place == k], right[place == k], float(edges[k : k + 2].mean())) for k in range(BINS))
-
-
-def recall_at(alike: Logits, relevant: NDArray[np.bool_], k: int) -> float:
-    """Share of the queries of which one of the `k` candidates most alike is relevant; (queries, candidates) both.
-
-    What is as alike as a relevant candidate stands before it; a query with NaN finds nothing.
-    """
-    best = np.where(relevant, alike, -np.inf).max(axis=1, keepdims=True)
-    ahead = ((alike >= best) & ~relevant).sum(axis=1)
-    found = relevant.any(axis=1) & ~np.isnan(alike).any(axis=1) & (ahead < k)
-    return float(found.mean())
 
 
 def _bin(confidence: NDArray[np.float64], right: NDArray[np.bool_], centre: float) -> Bin:

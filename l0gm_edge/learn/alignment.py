@@ -25,13 +25,13 @@ def places(model: TowerFusion, split: Split) -> dict[str, Places]:
     return {name: units[:, at].numpy() for at, name in enumerate(model.names)}
 
 
-def recalls(found: dict[str, Places], relevant: NDArray[np.bool_], k: int) -> dict[str, float]:
-    """Recall at `k` of every modality by every other, as `one by other`; `relevant` is (n, n)."""
+def recalls(found: dict[str, Places], k: int, wanted: NDArray[np.bool_] | None = None) -> dict[str, float]:
+    """Recall at `k` of every modality by every other, as `one by other`; see `scores.recall_at`."""
     return {
-        f"{wanted} by {query}": scores.recall_at(found[query] @ found[wanted].T, relevant, k)
+        f"{one} by {query}": scores.recall_at(found[query], found[one], k, wanted)
         for query in found
-        for wanted in found
-        if query != wanted
+        for one in found
+        if query != one
     }
 
 

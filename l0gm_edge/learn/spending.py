@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from l0gm_edge.core.dataset import Split
+from l0gm_edge.gates.evaluation import evaluating
 from l0gm_edge.learn.batches import tensors
 from l0gm_edge.learn.distill import tapped
 from l0gm_edge.learn.router_losses import local_entropy
 from l0gm_edge.models import dispatch
-from l0gm_edge.models.fusion.early import EarlyFusion
-from l0gm_edge.models.fusion.tower import TowerFusion
+from l0gm_edge.models.fusion import Network
 from l0gm_edge.models.moe import MoE
 from l0gm_edge.models.router import plain_weights
 
@@ -40,24 +40,22 @@ class Spent:
 
 
 @torch.no_grad()
-def spending(
-    model: EarlyFusion | TowerFusion, split: Split, batch: int, factors: tuple[float, ...]
-) -> tuple[Spent, ...]:
-    """For each layer that routes and each modality; rows queue in batches of so many."""
-    layers = {path: layer for path, layer in model.eval().named_modules() if isinstance(layer, MoE) and layer.router}
+def spending(model: Network, split: Split, batch: int, factors: tuple[float, ...]) -> tuple[Spent, ...]:
+    """For each layer that routes tokens and each modality of these; tokens queue in batches of so many rows."""
+    layers = {path: layer for path, layer in model.named_modules() if isinstance(layer, MoE) and layer.router}
     routers = {path: f"{path}.router" for path in layers}
     said: dict[tuple[str, str], list[tuple[Tensor, Tensor, list[Tensor]]]] = {}
     for at in range(0, len(split), batch):
         inputs, _ = tensors(split.take(slice(at, at + batch)))
-        with tapped(model, tuple(routers.values())) as seen:
+        with evaluating(model), tapped(model, tuple(routers.values())) as seen:
             model(**inputs)
-        rows = model.trunk.rows(model.tokenizers.present(inputs))
         for path, layer in layers.items():
-            logits = seen[routers[path]]
+            logits, tokens = seen[routers[path]], model.tokens_of(path, inputs)
+            present = sum(tokens.values(), torch.zeros_like(logits[..., 0])) > 0
             asked = plain_weights(logits, layer.top_k) > 0
-            kept = [dispatch.kept(logits, layer.top_k, factor, rows.present) > 0 for factor in factors]
-            for place, name in enumerate(rows.names):
-                of = rows.present & (rows.modality == place)
+            kept = [dispatch.kept(logits, layer.top_k, factor, present) > 0 for factor in factors]
+            for name, mask in tokens.items():
+                of = mask > 0
                 said.setdefault((path, name), []).append((logits[of], asked[of], [one[of] for one in kept]))
     return tuple(_spent(*key, parts, factors) for key, parts in said.items())
 

@@ -1,4 +1,5 @@
-"""A mixture of experts as a static graph: every expert is computed, the router weighs them.
+"""A mixture of experts as a static graph: every expert is computed, the router weighs them. In training, only what is
+used is computed, which gives the same (`models/sparse.py`).
 
 Experts that were merged into one answer for the router outputs of all of them, whose weights add up: routing is as it
 was (as in MC-SMoE, arXiv 2310.01334), so merging experts that are equal changes nothing.
@@ -18,8 +19,8 @@ from torch.nn import functional
 from l0gm_edge.core.network import Combine
 from l0gm_edge.core.recipe import SiteKind
 from l0gm_edge.core.site import Axis, Member, Site
-from l0gm_edge.models import dispatch
-from l0gm_edge.models.router import WEIGHTS, Router
+from l0gm_edge.models import dispatch, sparse
+from l0gm_edge.models.router import WEIGHTS, Router, reaching
 from l0gm_edge.models.rows import Routed, Rows
 
 
@@ -55,8 +56,11 @@ class MoE(nn.Module):
     many of the router's outputs, one after the other, each expert answers: one, unless experts were merged into it.
     With a `capacity`, experts have in training room for that many times their even share of the rows of a batch
     (`dispatch`); in evaluation nothing is dropped, so that no row depends on others. `routed` holds what the router
-    said in the last forward pass in training mode, else None.
+    said in the last forward pass in training mode, else None. Given a `threshold`, a row goes without those of its
+    experts whose weight is below it; the shortcut beside the layer carries such a row.
     """
+
+    threshold: Tensor | None
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class MoE(nn.Module):
         experts: int,
         top_k: int,
         combine: Combine = Combine.CHOSEN,
+        threshold: float | None = None,
         capacity: float | None = None,
     ) -> None:
         super().__init__()
@@ -73,6 +78,7 @@ class MoE(nn.Module):
         self.top_k, self.combine, self.capacity = top_k, combine, capacity
         self.answers = (1,) * experts
         self.routed: Routed | None = None
+        self.register_buffer("threshold", None if threshold is None or experts == 1 else torch.tensor(threshold))
 
     def forward(self, x: Tensor, rows: Rows | None = None) -> Tensor:
         """Map (..., features) to (..., features); `rows` (...) are asked only in training."""
@@ -81,10 +87,12 @@ class MoE(nn.Module):
             return alone
         logits = self.router(x)
         self.routed = Routed.of(self._ungated(x, logits), rows, self.top_k) if self.training else None
-        chosen = WEIGHTS[self.combine](logits, self.top_k)
+        chosen = self.combined(logits)
         if self.training and self.capacity is not None:
             chosen = chosen * dispatch.kept(logits, self.top_k, self.capacity, rows.present if rows else None)
         weights = self._of_experts(chosen)
+        if self.training and self.top_k < len(self.experts) and sparse.may_skip_rows(self.experts):
+            return sparse.mixed(x, weights, self.experts)
         terms = [weights[..., e : e + 1] * expert(x) for e, expert in enumerate(self.experts)]
         total: Tensor = sum(terms[1:], terms[0])
         return total
@@ -93,7 +101,18 @@ class MoE(nn.Module):
         """Each expert's weight in the output: (..., features) -> (..., experts)."""
         if self.router is None:
             return torch.ones_like(x[..., :1])
-        return self._of_experts(WEIGHTS[self.combine](self.router(x), self.top_k))
+        return self._of_experts(self.combined(self.router(x)))
+
+    def combined(self, logits: Tensor) -> Tensor:
+        """The weights of router outputs, all or some of them, by their logits: (..., outputs) -> (..., outputs)."""
+        weights = WEIGHTS[self.combine](logits, min(self.top_k, logits.shape[-1]))
+        return weights if self.threshold is None else reaching(weights, self.threshold)
+
+    def scores(self, logits: Tensor) -> Tensor:
+        """The router scores of the pairs of each row and the experts that it is routed to, the highest first: (...,
+        outputs) -> (..., top_k)."""
+        top_k = min(self.top_k, logits.shape[-1])
+        return torch.topk(WEIGHTS[self.combine](logits, top_k), top_k, dim=-1).values
 
     def _of_experts(self, routed: Tensor) -> Tensor:
         """The weights of the router's outputs, (..., outputs), as those of experts, (..., experts)."""
@@ -190,5 +209,5 @@ class MoE(nn.Module):
     def _settle(self) -> None:
         """What follows from the experts that are left."""
         if len(self.experts) == 1:
-            self.router, self.answers = None, (1,)
+            self.router, self.answers, self.threshold = None, (1,), None
         self.top_k = min(self.top_k, sum(self.answers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +17,11 @@ class Rows:
     present: Tensor
     modality: Tensor
     names: tuple[str, ...]
+
+    def split(self, counts: Sequence[int]) -> list[Rows]:
+        """So many of the last dimension each, one after the other."""
+        present, modality = (torch.split(one, list(counts), dim=-1) for one in (self.present, self.modality))
+        return [Rows(*part, self.names) for part in zip(present, modality, strict=True)]
 
 
 @dataclass(frozen=True)

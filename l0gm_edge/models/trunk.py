@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from l0gm_edge.core import network
-from l0gm_edge.models.moe import MoE
+from l0gm_edge.models import routing
 from l0gm_edge.models.rows import Rows
 from l0gm_edge.models.transformer import Block, attention_bias
 
@@ -24,9 +24,8 @@ class Trunk(nn.Module):
         self, width: int, transformer: network.Transformer, moe: network.MoE, dropout: float, counts: Mapping[str, int]
     ) -> None:
         super().__init__()
-        layers = (
-            MoE(width, moe.hidden, moe.experts, moe.top_k, moe.combine, moe.capacity) for _ in range(transformer.blocks)
-        )
+        several = counts if len(counts) > 1 else None
+        layers = (routing.layer(width, moe, several) for _ in range(transformer.blocks))
         self.blocks = nn.ModuleList(Block(width, transformer.heads, layer, dropout) for layer in layers)
         self.norm = nn.LayerNorm(width)
         self.names = tuple(counts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +10,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from l0gm_edge.core.network import Model
-from l0gm_edge.core.report import Report
+from l0gm_edge.core.recipe import OwnModel
+from l0gm_edge.core.report import Report, Routing
 from l0gm_edge.core.verdict import Status, Verdict
 from l0gm_edge.report import lineup, wording
 from l0gm_edge.report.markdown import escape
@@ -32,17 +32,16 @@ class Material:
 
 @dataclass(frozen=True)
 class Modality:
-    """What is known of one modality: shape of a row, encoder (empty for a person's own model), units kept and in all of
-    the sites that bear its name (0 of 0 where none does), and, when it is given alone, the expert that is read most and
-    its share (NaN: unknown)."""
+    """What is known of one modality: shape of a row, what reads it (empty for a person's own model), units kept and in
+    all of the sites that bear its name (0 of 0 where none does), and of each layer of experts that it goes through the
+    path, the expert that it spends most on, and that one's share."""
 
     name: str
     shape: Sequence[int]
     encoder: str
     kept: int
     width: int
-    expert: str
-    share: float
+    experts: tuple[tuple[str, str, float], ...]
 
 
 def render(report: Report, material: Material) -> str:
@@ -58,21 +57,35 @@ def render(report: Report, material: Material) -> str:
 
 
 def _modality(name: str, report: Report, material: Material) -> Modality:
-    model = report.recipe.model
-    encoder = model.encoders.get(name) if isinstance(model, Model) else None
     sites = [site for site in report.sites if f".{name}." in f".{site.site}."]
-    routing = dict(zip(report.routing.rows, report.routing.share, strict=True))
-    shares = routing.get(f"{name}{ALONE}", ())
-    most = max(range(len(shares)), key=lambda at: shares[at], default=None)
     return Modality(
         name=name,
         shape=material.shapes[name],
-        encoder=encoder.encoder if encoder else "",
+        encoder=_reader(name, report.recipe.model),
         kept=sum(len(site.keep) for site in sites),
         width=sum(site.width for site in sites),
-        expert="" if most is None else report.routing.experts[most],
-        share=math.nan if most is None else shares[most],
+        experts=tuple(_spent_most(name, report.routing)),
     )
+
+
+def _reader(name: str, model: Model | OwnModel) -> str:
+    if not isinstance(model, Model):
+        return ""
+    if name in model.encoders:
+        return model.encoders[name].encoder
+    tokens = model.tokens.get(name)
+    if tokens is None:
+        return ""
+    return f"patches of {tokens.patch}" if tokens.patch else f"{tokens.vocabulary} words"
+
+
+def _spent_most(name: str, routing: Routing) -> Iterator[tuple[str, str, float]]:
+    for layer in routing.layers:
+        rows = dict(zip(layer.rows, layer.share, strict=True))
+        shares = rows.get(name if layer.by_tokens else f"{name}{ALONE}", ())
+        if shares:
+            most = max(range(len(shares)), key=lambda at: shares[at])
+            yield layer.module, layer.experts[most], shares[most]
 
 
 def _open(report: Report) -> Iterator[Verdict]:
@@ -90,7 +103,7 @@ def _unmeasured(report: Report) -> Iterator[str]:
     for name, field in figures.items():
         if any(getattr(row, field) is None for row in rows):
             yield name
-    yield "accuracy with a modality missing"
+    yield f"accuracy {'of the files ' if report.subsets.given else ''}with a modality missing"
 
 
 @cache

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from l0gm_edge.core.artifact import Role
 from l0gm_edge.core.measurement import LayerTime
-from l0gm_edge.core.report import Report
+from l0gm_edge.core.report import LayerRouting, Report
 from l0gm_edge.core.store import value_sha256
 from l0gm_edge.report import gates, headline, lineup, outcome, reliability, sizing, tradeoff, ways, wording
 from l0gm_edge.report.pages import template
@@ -31,7 +31,6 @@ def render(report: Report) -> str:
     groups = lineup.by_runtime(report)
     entries = [entry for group in groups for entry in group.entries]
     listed = {entry.row.name for entry in entries} | {None}
-    peak_share = max((share for row in report.routing.share for share in row if math.isfinite(share)), default=0.0)
     recipe_sha256 = value_sha256(report.recipe)
     return template("page.html").render(
         report=report,
@@ -47,10 +46,7 @@ def render(report: Report) -> str:
         gates=gates,
         diagrams=reliability.diagrams(report),
         reliability=reliability,
-        routing=[
-            (name, [(share, _heat(share, peak_share)) for share in shares])
-            for name, shares in zip(report.routing.rows, report.routing.share, strict=True)
-        ],
+        routing=[(layer, _heated(layer)) for layer in report.routing.layers],
         ways=ways.ways(report),
         places=ways.places(report),
         layers=[(entry.row.name, _shares(entry.row.layers)) for entry in lineup.chosen(report)],
@@ -60,6 +56,15 @@ def render(report: Report) -> str:
         recipe_sha256=recipe_sha256,
         recipe_json=json.dumps(report.recipe.model_dump(mode="json"), indent=2, ensure_ascii=False),
     )
+
+
+def _heated(layer: LayerRouting) -> list[tuple[str, list[tuple[float, int]]]]:
+    """A layer's rows: the name, and each share with its step of the colour scale."""
+    peak = max((share for row in layer.share for share in row if math.isfinite(share)), default=0.0)
+    return [
+        (name, [(share, _heat(share, peak)) for share in shares])
+        for name, shares in zip(layer.rows, layer.share, strict=True)
+    ]
 
 
 def _heat(share: float, peak: float) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.recipe import Recipe
-from l0gm_edge.core.report import CompressedScores, ModelScores, Report, Routing
+from l0gm_edge.core.report import CompressedScores, LayerRouting, ModelScores, Report, Routing
 from l0gm_edge.core.verdict import Status, Verdict
 
 
@@ -31,7 +33,20 @@ def report_of(recipe: Recipe, hardware: HardwareProfile, *statuses: Status) -> R
         artifacts=(),
         floors=(),
         sites=(),
-        routing=Routing(rows=(), experts=(), share=()),
+        routing=Routing(),
         environment={},
         seconds={},
     )
+
+
+def layer_routing(**changes: Any) -> LayerRouting:
+    """A layer of experts on the shared latent, with these changes."""
+    base: dict[str, Any] = {
+        "module": "moe",
+        "by_tokens": False,
+        "rows": ("image alone", "audio alone", "together"),
+        "experts": ("expert 0", "expert 3", "expert 6"),
+        "share": ((0.71, 0.08, 0.21), (0.03, 0.82, 0.15), (0.35, 0.41, 0.24)),
+        "specialization": 0.41,
+    }
+    return LayerRouting(**base | changes)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, f1_score, log_loss, roc_auc_score
+from sklearn.metrics.pairwise import cosine_similarity
 
 from l0gm_edge.core import scores
 
@@ -153,19 +154,27 @@ def test_score_fits_on_validation_and_reports_on_test() -> None:
     assert found.nll_scaled < found.nll
 
 
-@given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 5), st.integers(0, 10_000))
-def test_recall_looks_through_the_first_k(queries: int, candidates: int, k: int, seed: int) -> None:
+def test_recall_counts_the_own_key_among_the_most_alike() -> None:
+    draw = np.random.default_rng(0)
+    keys = draw.normal(size=(50, 6))
+    queries = 3 * keys + draw.normal(size=keys.shape)
+    alike = cosine_similarity(queries, keys)
+    for k in (1, 5, 50):
+        best = np.argsort(-alike, axis=1)[:, :k]
+        assert scores.recall_at(queries, keys, k) == np.mean([row in best[row] for row in range(50)])
+
+
+@given(st.integers(1, 12), st.integers(1, 5), st.integers(0, 10_000))
+def test_recall_of_several_wanted_keys_looks_for_any_of_them(rows: int, k: int, seed: int) -> None:
     draw = np.random.default_rng(seed)
-    alike = draw.permutation(queries * candidates).reshape(queries, candidates).astype(np.float32)
-    relevant = draw.random((queries, candidates)) < 0.3
-    hits = [
-        bool(relevant[row, sorted(range(candidates), key=lambda c: -alike[row, c])[:k]].any()) for row in range(queries)
-    ]
-    assert scores.recall_at(alike, relevant, k) == pytest.approx(np.mean(hits))
+    queries, keys = draw.normal(size=(2, rows, 5))
+    wanted = draw.random((rows, rows)) < 0.3
+    alike = cosine_similarity(queries, keys)
+    hits = [bool(wanted[row, np.argsort(-alike[row])[:k]].any()) for row in range(rows)]
+    assert scores.recall_at(queries, keys, k, wanted) == pytest.approx(np.mean(hits))
 
 
-def test_recall_gives_nothing_for_ties_and_nan() -> None:
-    alike = np.array([[1, 1, 0], [np.nan, 2, 0], [0, 3, 3]], np.float32)
-    relevant = np.array([[True, False, False], [False, True, False], [False, True, True]])
-    assert scores.recall_at(alike, relevant, 1) == pytest.approx(1 / 3)
-    assert scores.recall_at(alike, relevant, 2) == pytest.approx(2 / 3)
+def test_keys_that_are_all_alike_and_nan_find_nothing() -> None:
+    assert scores.recall_at(np.ones((10, 3)), np.ones((10, 3)), 5) == 0.0
+    assert scores.recall_at(np.zeros((10, 3)), np.eye(10, 3), 5) == 0.0
+    assert scores.recall_at(np.full((4, 3), np.nan), np.eye(4, 3), 1) == 0.0

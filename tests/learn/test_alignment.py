@@ -38,9 +38,8 @@ def test_places_are_the_models_at_length_one() -> None:
 def test_recalls_go_both_ways_between_all() -> None:
     same = np.eye(4, dtype=np.float32)
     places = {"image": same, "text": same[[0, 1, 3, 2]]}
-    found = alignment.recalls(places, np.eye(4, dtype=bool), 1)
-    assert found == {"text by image": 0.5, "image by text": 0.5}
-    assert alignment.recalls(places, np.ones((4, 4), bool), 1) == {"text by image": 1.0, "image by text": 1.0}
+    assert alignment.recalls(places, 1) == {"text by image": 0.5, "image by text": 0.5}
+    assert alignment.recalls(places, 1, np.ones((4, 4), bool)) == {"text by image": 1.0, "image by text": 1.0}
 
 
 def test_a_row_is_of_the_class_whose_prompt_lies_nearest() -> None:

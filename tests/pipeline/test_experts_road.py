@@ -33,8 +33,9 @@ def test_fewer_experts_go_from_the_recipe_to_both_runtimes(
     assert {row.runtime for row in report.artifacts if row.chosen} == {"onnxruntime", "tflite"}
     assert report.experts == plan.experts
     assert (report.experts[0].by, len(report.experts[0].kept)) == (by, 2)
-    assert report.routing.experts == tuple(f"expert {'+'.join(map(str, group))}" for group in plan.experts[0].kept)
-    assert all(sum(shares) == pytest.approx(1) for shares in report.routing.share)
+    (layer,) = report.routing.layers
+    assert layer.experts == tuple(f"expert {'+'.join(map(str, group))}" for group in plan.experts[0].kept)
+    assert all(sum(shares) == pytest.approx(1) for shares in layer.share)
     (experts,) = [site for site in plan.sites if site.kind is SiteKind.EXPERTS]
     assert (len(experts.keep), experts.width) == (2, 5)
     merged = any(len(group) > 1 for group in plan.experts[0].kept)

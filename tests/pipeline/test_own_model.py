@@ -61,7 +61,7 @@ def test_the_whole_road_and_back(own: Run, tmp_path: Path, out: Path, monkeypatc
     report = Report.model_validate_json(told.stdout)
     assert report.passed
     assert report.recipe.moe is None
-    assert report.routing.experts == ()
+    assert report.routing.layers == ()
     assert report.compressed.exactness <= 1e-5
     assert {verdict.status for verdict in verify(out / "bundle").verdicts} == {Status.PASS}
     manifest = json.loads((out / "bundle" / "manifest.json").read_text(encoding="utf-8"))

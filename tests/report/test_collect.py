@@ -12,10 +12,11 @@ from l0gm_edge.core import scores
 from l0gm_edge.core.evidence import Evidence
 from l0gm_edge.core.hardware import Transport
 from l0gm_edge.core.recipe import Target
-from l0gm_edge.core.report import ArtifactRow, Report, Routing
+from l0gm_edge.core.report import ArtifactRow, LayerRouting, Report, Routing
 from l0gm_edge.report.collect import collect
 
-ROUTING = Routing(rows=("image", "all"), experts=("expert 0",), share=((1.0,), (1.0,)))
+LAYER = {"module": "moe", "by_tokens": False, "experts": ("expert 0",), "specialization": None}
+ROUTING = Routing(layers=(LayerRouting(rows=("image", "all"), share=((1.0,), (1.0,)), **LAYER),))
 
 
 def report(made_up: Evidence) -> Report:

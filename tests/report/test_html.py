@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from l0gm_edge.core.artifact import Role
-from l0gm_edge.core.report import ArtifactRow, Bin, Floor, Report
+from l0gm_edge.core.report import ArtifactRow, Bin, Floor, Report, Routing
 from l0gm_edge.core.store import value_sha256
 from l0gm_edge.report import html
 
@@ -77,7 +77,11 @@ def test_every_artifact_verdict_site_and_expert_is_on_the_page(any_report: Repor
     text = Page(html.render(any_report)).text
     said = [row.name for row in any_report.artifacts] + [row.why for row in any_report.artifacts]
     said += [verdict.reason for verdict in any_report.verdicts] + [verdict.check for verdict in any_report.verdicts]
-    said += [site.site for site in any_report.sites] + list(any_report.routing.experts) + list(any_report.environment)
+    said += (
+        [site.site for site in any_report.sites]
+        + [name for layer in any_report.routing.layers for name in (layer.module, *layer.experts)]
+        + list(any_report.environment)
+    )
     said += [row.sha256 for row in any_report.artifacts] + [
         value_sha256(any_report.recipe),
         any_report.recipe.description,
@@ -173,4 +177,23 @@ def test_any_figures_and_texts_give_a_sound_page(
     report = base.model_copy(update={"artifacts": artifacts, "floors": floors, "recipe": recipe})
     page = Page(html.render(report))
     assert "script" not in page.tags
-    assert page.tags.count("h2") == 9
+    assert page.tags.count("h2") == 10
+
+
+def test_every_layer_of_experts_has_its_table(reports: dict[str, Report]) -> None:
+    report = reports["passing"]
+    (one,) = report.routing.layers
+    other = one.model_copy(update={"module": "blocks.1.experts", "by_tokens": True, "specialization": None})
+    page = Page(html.render(report.model_copy(update={"routing": Routing(layers=(one, other))})))
+    assert page.text.count("Specialization 0.410") == 1
+    assert page.text.count("mean over the tokens of each modality") == 1
+    assert {"moe", "blocks.1.experts"} <= {word.strip() for word in page.words}
+    assert [value for _, name, value in page.attributes if name == "aria-label" and "blocks.1.experts" in value]
+    assert "The model has no experts." in Page(html.render(reports["inconclusive"])).text
+
+
+def test_every_subset_of_modalities_has_a_row(reports: dict[str, Report]) -> None:
+    page = html.render(reports["passing"])
+    section = page.partition("<h2>With modalities missing</h2>")[2].partition("</section>")[0]
+    assert re.findall(r'<th scope="row">([^<]*)</th>', section) == ["audio", "image", "audio, image"]
+    assert "With modalities missing" not in html.render(reports["inconclusive"])

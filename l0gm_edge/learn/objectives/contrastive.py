@@ -6,7 +6,6 @@ from __future__ import annotations
 from itertools import combinations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from l0gm_edge.core.contrast import Contrastive
@@ -17,6 +16,7 @@ from l0gm_edge.learn.batches import Inputs
 from l0gm_edge.learn.distill import tapped
 from l0gm_edge.models.fusion.tower import TowerFusion
 
+ROUTES = False
 SHARPEST = 100.0
 """What cosines are multiplied by at most (as in CLIP)."""
 PLACES = "space"
@@ -42,10 +42,5 @@ def loss(model: nn.Module, inputs: Inputs, labels: Tensor, settings: Learn) -> t
 
 def agreement(places: Tensor, sharpness: Tensor) -> Tensor:
     """Symmetric InfoNCE of places (n, modalities, width), the mean over every two modalities: a scalar."""
-    units = F.normalize(places, dim=-1).unbind(1)
-    truth = torch.arange(len(places), device=places.device)
-    found = []
-    for one, other in combinations(units, 2):
-        alike = sharpness * one @ other.T
-        found += [F.cross_entropy(alike, truth), F.cross_entropy(alike.T, truth)]
-    return torch.stack(found).mean()
+    pairs = combinations(places.unbind(1), 2)
+    return torch.stack([losses.info_nce(one, other, sharpness) for one, other in pairs]).mean()

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Protocol, cast
 
 import numpy as np
@@ -12,15 +12,20 @@ from torch import Tensor, nn
 from l0gm_edge.core import plugins
 from l0gm_edge.core.dataset import SPLITS, Dataset
 from l0gm_edge.core.errors import RecipeError
-from l0gm_edge.core.network import Encoder, Model, MoE, Tokens
+from l0gm_edge.core.network import Awareness, Encoder, Model, MoE, Tokens
 from l0gm_edge.core.recipe import Data, Recipe
+from l0gm_edge.models import routing
+from l0gm_edge.models.trunk import Trunk
 
-OPTIONS = ("encoders", "tokens", "transformer")
+OPTIONS = ("encoders", "tokens", "transformer", "asks")
 """Keys of a model that not every fusion reads."""
 
 
 class Network(nn.Module):
     """Maps one keyword argument a modality, (n, *shape) each, to logits (n, classes)."""
+
+    head: nn.Linear
+    """The layer that gives the logits."""
 
     def __call__(self, **modalities: Tensor) -> Tensor:
         """Map one batch a modality to logits (n, classes)."""
@@ -30,6 +35,11 @@ class Network(nn.Module):
     def interface_layers(self) -> frozenset[str]:
         """Paths of the layers that give each modality's classifier-facing interface."""
         return frozenset()
+
+    def tokens_of(self, path: str, modalities: Mapping[str, Tensor]) -> Mapping[str, Tensor]:  # noqa: ARG002
+        """Which tokens, of those that the layer of experts at `path` reads, are of each modality and there, 1 or 0:
+        (n, tokens) a modality; none where the layer reads a state for the whole row."""
+        return {}
 
 
 class Fusion(Protocol):
@@ -68,15 +78,23 @@ def build(recipe: Recipe, shapes: Mapping[str, tuple[int, ...]], classes: int) -
             where=f"recipe {recipe.name}",
             allowed=f"one for each modality of data set {data}: {', '.join(sorted(shapes))}",
         )
-    _require_known_tokens(recipe.moe, shapes if model.tokens else ())
-    return plugin.build(model, recipe.moe, shapes, classes)
+    made = plugin.build(model, recipe.moe, shapes, classes)
+    if recipe.moe.routing is Awareness.AWARE and not routing.is_aware(made):
+        raise RecipeError(
+            f"moe.routing: '{Awareness.AWARE}' with model.fusion '{model.fusion}'",
+            where=f"recipe {recipe.name}",
+            allowed=f"{Awareness.AGNOSTIC}: no layer of it has the tokens of several modalities apart",
+        )
+    _require_known_tokens(recipe.moe, made)
+    return made
 
 
-def _require_known_tokens(moe: MoE, names: Collection[str]) -> None:
-    for name in sorted(moe.losses.modalities - {*names}):
+def _require_known_tokens(moe: MoE, made: Network) -> None:
+    names = {name for one in made.modules() if isinstance(one, Trunk) for name in one.names}
+    for name in sorted(moe.losses.modalities - names):
         raise RecipeError(
             f"moe.losses: entropy of '{name}'",
-            where="model",
+            where=type(made).__name__,
             allowed=f"modalities whose tokens experts see: {', '.join(sorted(names)) or 'none'}",
         )
 

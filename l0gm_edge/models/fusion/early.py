@@ -34,6 +34,10 @@ class EarlyFusion(Network):
         out: Tensor = self.head(states)
         return out
 
+    def tokens_of(self, path: str, modalities: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """A modality's own experts read its tokens alone; all others read every token."""
+        return self.tokenizers.tokens_of(path, modalities)
+
 
 def build(model: network.Model, moe: network.MoE, shapes: Mapping[str, tuple[int, ...]], classes: int) -> EarlyFusion:
     """Make the network for modalities of these shapes."""

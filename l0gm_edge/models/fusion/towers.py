@@ -55,6 +55,13 @@ class TowersFusion(Network):
         """Paths of the layers that give each modality's classifier-facing interface."""
         return frozenset(f"towers.{name}.interface" for name in self.towers)
 
+    def tokens_of(self, path: str, modalities: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """A tower's experts read its own modality's tokens."""
+        name = path.split(".")[1]
+        tower = self.towers[name]
+        assert isinstance(tower, Tower)
+        return {name: tower.tokenizer.present(modalities[name])}
+
 
 def build(model: network.Model, moe: network.MoE, shapes: Mapping[str, tuple[int, ...]], classes: int) -> TowersFusion:
     """Make the network for modalities of these shapes."""
