@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from frontier import Curve, Panel, draw
 from lines import Line, average, by_seed, differences, interval, keep, read, told, where
-from methods_core import SILENT, Setting, judged, rows, scratch, trained_dense
+from methods_core import Setting, compressed, judged, rows, trained_dense
 from result import Bar, at_least, at_most, write
 from torch import Tensor, nn
 
@@ -29,11 +29,6 @@ from l0gm_edge.core.store import write_text
 from l0gm_edge.gates.layers import stored
 from l0gm_edge.gates.layout import Layout
 from l0gm_edge.gates.session import Session
-from l0gm_edge.learn import courses
-from l0gm_edge.learn.batches import tensors
-from l0gm_edge.models.fusion.late import LateFusion
-from l0gm_edge.pipeline import learning
-from l0gm_edge.prune.prune import prune
 
 NAME = "methods_l0gm"
 SEEDS = {"adult": 5, "cora": 5, "coauthor-cs": 5, "amazon-computers": 5, "imdb": 3}
@@ -56,7 +51,6 @@ JUDGED_ECE = [(name, fraction) for name in SEEDS for fraction in (0.25, 0.1)]
 """The cells in which calibration is held against dense."""
 ENOUGH_CELLS = 8
 QUICK_ROWS, QUICK_STEPS, QUICK_DATA = 1500, 60, ("adult", "cora")
-PROOF_ROWS = 64
 FIGURES = ("macro_f1", "auroc", "ece", "ece_scaled", "nll_scaled", "brier_scaled", "expected", "realised")
 
 Score = Callable[[nn.Module, Layout, int], Tensor]
@@ -154,18 +148,9 @@ def run(arm: str, fraction: float, recipe: Recipe, dense: nn.Module, data: Datas
     change, score = ARMS[arm]
     gates = change(recipe.gates).model_copy(update={"target": Target(active_fraction=fraction)})
     asked = recipe.model_copy(update={"gates": gates})
-    model = learning.fresh_model(asked, data)
-    assert isinstance(model, LateFusion)
     kind = Session if score is None else partial(Chosen, score, recipe.seed)
-    session = kind(model, tensors(data.train.take(slice(0, 2)))[0], gates, {}, model.interface_layers())
-    real, _ = tensors(data.validation.take(slice(0, PROOF_ROWS)))
-    with scratch() as folder:
-        courses.train_gated(asked, model, dense, session, data, folder, SILENT)
-        expected = session.expected_active_fraction
-        pruned = prune(model, session, real, "", recipe.seed)
-        courses.train_recovery(asked, pruned.model, dense, data, folder, SILENT)
-    counted: Line = {"expected": expected, "realised": pruned.plan.active_fraction, "apart": pruned.exactness.worst}
-    return counted | judged(pruned.model, data)
+    model, counted = compressed(asked, dense, data, kind)
+    return counted | judged(model, data)
 
 
 def report(setting: Setting) -> int:
