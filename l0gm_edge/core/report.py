@@ -104,6 +104,7 @@ class LayerRouting(Value):
 
     `by_tokens`: a modality's row is the mean over its tokens, all modalities being there; else the modality was shown
     alone. `specialization` is in 0..1, null where the layer serves one modality; see `core.specialization`.
+    `kept_pairs` is the share of pairs of a token and an expert that reach the layer's threshold, null without one.
     """
 
     module: str
@@ -112,26 +113,13 @@ class LayerRouting(Value):
     experts: tuple[str, ...]
     share: tuple[tuple[float, ...], ...]
     specialization: float | None
+    kept_pairs: float | None = None
 
 
 class Routing(Value):
     """How every layer of experts is spent; none where the model has no experts."""
 
     layers: tuple[LayerRouting, ...] = ()
-
-
-class KeptPairs(Value):
-    """The share of pairs of a token and an expert that each layer with a threshold keeps, by its path."""
-
-    layers: dict[str, float] = Field(default_factory=dict)
-
-    @property
-    def told(self) -> str:
-        """The least and the most of them; empty without layers."""
-        if not self.layers:
-            return ""
-        low, high = min(self.layers.values()), max(self.layers.values())
-        return f"{100 * low:.0f} to {100 * high:.0f} % of a layer's pairs of token and expert reach its score threshold"
 
 
 class Taught(Value):
@@ -165,7 +153,6 @@ class Report(Value):
     routing: Routing
     subsets: Subsets = Subsets()
     teacher: Taught | None = None
-    kept_pairs: KeptPairs = KeptPairs()
     environment: dict[str, str]
     seconds: dict[str, float]
 

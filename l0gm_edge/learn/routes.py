@@ -1,58 +1,36 @@
-"""What routers say of the tokens that are there, as forward passes go by."""
+"""What routers say of the tokens that are there, as a forward pass goes by."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from l0gm_edge.models.fusion import Network
 from l0gm_edge.models.router import Router
-from l0gm_edge.models.routing import ByModality
-from l0gm_edge.models.trunk import Trunk
 
 
 @contextmanager
-def recorded(model: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """The logits (tokens, outputs) of every router, by its path, of the last forward pass while the context lasts.
+def recorded(model: nn.Module, inputs: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """The logits (tokens, outputs) of every router, by the path of its layer, once a pass over these inputs is done.
 
     Tokens that only pad are left out; where there are no tokens, rows count.
     """
     found: dict[str, Tensor] = {}
-    present: list[Tensor] = []
 
-    def enter(_trunk: nn.Module, args: tuple[Tensor, Tensor]) -> None:
-        present.append(args[1])
+    def keep(path: str, _router: nn.Module, _args: object, logits: Tensor) -> None:
+        tokens = model.tokens_of(path, inputs) if isinstance(model, Network) else {}
+        present = torch.stack(list(tokens.values())).sum(0) if tokens else logits.new_ones(logits.shape[:-1])
+        found[path] = logits[present > 0]
 
-    def enter_part(counts: tuple[int, ...], place: int) -> Any:
-        def hook(_layer: nn.Module, _args: object) -> None:
-            present.append(torch.split(present[-1], list(counts), dim=1)[place])
-
-        return hook
-
-    def leave(_trunk: nn.Module, _args: object, _out: object) -> None:
-        present.pop()
-
-    def keep(path: str) -> Any:
-        def hook(_router: nn.Module, _args: object, logits: Tensor) -> None:
-            found[path] = logits[present[-1].bool()] if present else logits.flatten(0, -2)
-
-        return hook
-
-    handles = []
-    for path, layer in model.named_modules():
-        if isinstance(layer, Trunk):
-            handles += [layer.register_forward_pre_hook(enter), layer.register_forward_hook(leave)]
-        elif isinstance(layer, ByModality):
-            for place, part in enumerate(layer.values()):
-                handles += [
-                    part.register_forward_pre_hook(enter_part(layer.counts, place)),
-                    part.register_forward_hook(leave),
-                ]
-        elif isinstance(layer, Router):
-            handles.append(layer.register_forward_hook(keep(path)))
+    handles = [
+        layer.register_forward_hook(partial(keep, path.removesuffix("router").removesuffix(".")))
+        for path, layer in model.named_modules()
+        if isinstance(layer, Router)
+    ]
     try:
         yield found
     finally:

@@ -52,11 +52,10 @@ def _thresholded(model: nn.Module) -> Iterator[tuple[str, MoE, Tensor]]:
 
 def _scores(model: nn.Module, path: str, layer: MoE, split: Split) -> Tensor:
     """The router scores of all pairs, (pairs,), also of those below the layer's own threshold."""
-    router = f"{path}.router" if path else "router"
     parts = []
     for start in range(0, len(split), ROWS):
         inputs, _ = tensors(split.take(slice(start, start + ROWS)))
-        with evaluating(model), routes.recorded(model) as logits:
+        with evaluating(model), routes.recorded(model, inputs) as logits:
             model(**inputs)
-        parts.append(layer.scores(logits[router]).flatten())
+        parts.append(layer.scores(logits[path]).flatten())
     return torch.cat(parts)

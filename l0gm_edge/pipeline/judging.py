@@ -18,7 +18,7 @@ from l0gm_edge.core.evidence import Evidence, Measured, unmeasured
 from l0gm_edge.core.finish import Finishes
 from l0gm_edge.core.measurement import Measurement
 from l0gm_edge.core.plan import Exactness, PrunePlan
-from l0gm_edge.core.report import KeptPairs, Report, Routing
+from l0gm_edge.core.report import Report, Routing
 from l0gm_edge.core.subsets import Subsets
 from l0gm_edge.core.truth import Chains
 from l0gm_edge.core.value import Value
@@ -79,7 +79,6 @@ def report(context: Context, folder: Path) -> None:
     """Gather everything into one document, and write it for machines and for people."""
     outcome = store.read_value(Outcome, context.run.path("check") / "outcome.json")
     routing = store.read_value(Routing, context.run.path("recover") / "routing.json")
-    pairs = store.read_value(KeptPairs, context.run.path("recover") / "pairs.json")
     records = {
         stage: context.run.record(stage)
         for stage in ("tabulate", "learn", "prune", "recover", "quantize", "compile", "measure", "check", "finish")
@@ -95,7 +94,6 @@ def report(context: Context, folder: Path) -> None:
         seconds,
         finishes,
         left_out,
-        pairs,
         learning.taught(context),
     )
     store.write_value(folder / "report.json", found)

@@ -16,27 +16,24 @@ from l0gm_edge.core import arrays, scores, store
 from l0gm_edge.core.dataset import Dataset
 from l0gm_edge.core.distillation import LargerTeacher, OwnTeacher
 from l0gm_edge.core.errors import RecipeError
-from l0gm_edge.core.hardware import ChannelMultiple
 from l0gm_edge.core.larger import larger
 from l0gm_edge.core.network import Model
 from l0gm_edge.core.plan import PrunePlan, Sized
-from l0gm_edge.core.recipe import Gates, OwnModel, Recipe, SiteKind
-from l0gm_edge.core.report import KeptPairs, Routing, Taught
+from l0gm_edge.core.recipe import OwnModel, Recipe, SiteKind
+from l0gm_edge.core.report import Routing, Taught
 from l0gm_edge.cost.latency import Latency
-from l0gm_edge.gates.session import Session
 from l0gm_edge.learn import courses, evaluate, routing, temper
 from l0gm_edge.learn.batches import tensors
 from l0gm_edge.learn.distill import Teacher
 from l0gm_edge.learn.loop import forget
-from l0gm_edge.learn.sparsify import kept_pairs
 from l0gm_edge.models import fusion
-from l0gm_edge.pipeline import own_model, sizing, tabulating
+from l0gm_edge.pipeline import gating, own_model, sizing, tabulating
 from l0gm_edge.pipeline.arithmetic import fixed_arithmetic
 from l0gm_edge.pipeline.context import Context
 from l0gm_edge.pipeline.cuts import Subject
 from l0gm_edge.pipeline.tabulating import Tables
-from l0gm_edge.prune import experts, reduce
 from l0gm_edge.prune import prune as pruning
+from l0gm_edge.prune import reduce
 from l0gm_edge.prune.cut import replay
 
 TEACHER, TAUGHT = "teacher.safetensors", "teacher.json"
@@ -67,7 +64,7 @@ def rehearse(context: Context) -> None:
             fresh_model(recipe, data)
         )
     if not recipe.gates.target.asks_for_latency:  # what meets that, the device will say
-        attach(recipe, fresh_model(recipe, data), data, channel_multiple(context))
+        gating.attach(recipe, fresh_model(recipe, data), data, gating.channel_multiple(context))
     courses.require_fit(recipe, fresh_model(recipe, data), *tensors(data.train.take(slice(0, 2))))
     example, _ = tensors(data.calibration.take(slice(0, 1)))
     export.program(fresh_model(recipe, data), example)
@@ -83,7 +80,7 @@ def tabulate(context: Context, folder: Path) -> None:
     """
     recipe, data, found = context.recipe, context.dataset, tables(context)
     latency = Latency(found.tables, _subject(context).size, recipe.gates.target)
-    attach(recipe, fresh_model(recipe, data), data, channel_multiple(context), latency)
+    gating.attach(recipe, fresh_model(recipe, data), data, gating.channel_multiple(context), latency)
     store.write_value(folder / "tables.json", found)
 
 
@@ -103,7 +100,7 @@ def learn(context: Context, folder: Path) -> None:
     gated = fresh_model(recipe, data)
     if start is not None:
         gated.load_state_dict(start)
-    session = attach(recipe, gated, data, channel_multiple(context), _latency(context))
+    session = gating.attach(recipe, gated, data, gating.channel_multiple(context), _latency(context))
     teacher = _fresh_teacher(recipe, data) or dense
     if (asked := _larger(recipe)) is not None:
         histories[courses.TEACHER] = courses.train_dense(
@@ -128,7 +125,7 @@ def prune(context: Context, folder: Path) -> None:
     learned = context.run.path("learn")
     model = fresh_model(recipe, data)
     latency = _latency(context)
-    session = attach(recipe, model, data, channel_multiple(context), latency)
+    session = gating.attach(recipe, model, data, gating.channel_multiple(context), latency)
     session.load_state_dict(load_file(learned / "gates.safetensors"))
     _with_weights(model, learned / "gated.safetensors")
     real, _ = tensors(data.validation.take(slice(0, PROOF_ROWS)))
@@ -164,7 +161,6 @@ def recover(context: Context, folder: Path) -> None:
     _save_logits(folder / "logits.npz", small, data)
     store.write_value(folder / "routing.json", _routing(context, small))
     store.write_value(folder / "subsets.json", evaluate.partly(dense_model(context), small, data))
-    store.write_value(folder / "pairs.json", KeptPairs(layers=kept_pairs(small, data.validation)))
     store.write_value(folder / "history.json", history)
     forget(courses.RECOVERY, folder)
 
@@ -242,54 +238,13 @@ def _routing(context: Context, small: nn.Module) -> Routing:
     return routing.routing(small, context.dataset.validation, names)
 
 
-def channel_multiple(context: Context) -> ChannelMultiple:
-    """The multiples that the cut's widths are rounded to."""
-    return context.hardware.channel_multiple if context.recipe.prune.round_widths else ChannelMultiple()
-
-
-def attach(
-    recipe: Recipe, model: nn.Module, data: Dataset, multiple: ChannelMultiple, latency: Latency | None = None
-) -> Session:
-    """Gates on the recipe's model, whose widths are rounded to these multiples; a target in ms needs `latency`."""
-    example, _ = tensors(data.train.take(slice(0, 2)))
-    return Session(model, example, gates_of(recipe), pruning.multiples(multiple), _interfaces(model), latency)
-
-
-def gates_of(recipe: Recipe) -> Gates:
-    """The recipe's gates: not on experts where `prune.experts` chooses these without, else leaving it enough of them.
-
-    Raises RecipeError where nothing else is gated.
-    """
-    fewer, gates = recipe.prune.experts, recipe.gates
-    if fewer is None:
-        return gates
-    if experts.plugin(fewer.by).LEARNED:
-        if SiteKind.EXPERTS not in gates.sites:
-            raise RecipeError(
-                f"prune.experts.by: '{fewer.by}' needs gates on experts",
-                where=f"recipe {recipe.name}",
-                allowed="experts among gates.sites",
-            )
-        return gates.model_copy(update={"min_experts": max(gates.min_experts, fewer.keep)})
-    sites = tuple(kind for kind in gates.sites if kind is not SiteKind.EXPERTS)
-    if not sites:
-        raise RecipeError(
-            f"gates.sites: experts alone, which prune.experts chooses by '{fewer.by}'",
-            where=f"recipe {recipe.name}",
-            allowed="other sites to gate, or prune.experts.by: gate",
-        )
-    return gates.model_copy(update={"sites": sites})
-
-
-def _interfaces(model: nn.Module) -> tuple[str, ...]:
-    return tuple(model.interface_layers()) if isinstance(model, fusion.Network) else ()
-
-
 def _subject(context: Context) -> Subject:
     """The model that is not trained, as its cuts are timed."""
     model = fresh_model(context.recipe, context.dataset)
     example, _ = tensors(context.dataset.calibration.take(slice(0, 1)))
-    return Subject.of(model, example, gates_of(context.recipe), channel_multiple(context), _interfaces(model))
+    return Subject.of(
+        model, example, gating.gates_of(context.recipe), gating.channel_multiple(context), gating.interfaces(model)
+    )
 
 
 def _timed_rows(context: Context) -> dict[str, NDArray[np.generic]]:

@@ -14,7 +14,6 @@ from l0gm_edge.core.report import (
     ArtifactRow,
     CompressedScores,
     Floor,
-    KeptPairs,
     ModelScores,
     Report,
     Routing,
@@ -31,7 +30,6 @@ def collect(
     seconds: Mapping[str, float],
     finishes: Sequence[Finish] = (),
     left_out: Sequence[str] = (),
-    kept_pairs: KeptPairs | None = None,
     teacher: Taught | None = None,
 ) -> Report:
     """The report of a run; `seconds` is what each stage took, `left_out` the schemes without artifact.
@@ -57,7 +55,6 @@ def collect(
         routing=routing,
         subsets=evidence.subsets,
         teacher=teacher,
-        kept_pairs=kept_pairs or KeptPairs(),
         environment=environment.describe(),
         seconds=dict(seconds),
     )

@@ -42,7 +42,6 @@ def render(report: Report) -> str:
             *_notes(report),
             *_unmeasured(report),
             *_sized(report),
-            *_list((("experts", told),) if (told := report.kept_pairs.told) else ()),
             *_list((chain.artifact, chain.told) for chain in report.ways if chain.told),
             *_list((one.artifact, "; ".join(one.told)) for one in report.finishes),
             "",

@@ -28,7 +28,7 @@ def loss(model: nn.Module, inputs: Inputs, labels: Tensor, settings: Learn) -> t
     """InfoNCE within and across modalities, and what routers should do; see `Objective.loss`."""
     second = {name: augmented(values) for name, values in inputs.items()} if settings.augment else inputs
     both = {name: torch.cat([values, second[name]]) for name, values in inputs.items()}
-    with routes.recorded(model) as routed:
+    with routes.recorded(model, both) as routed:
         features, logits = _interfaces.seen(model, both, "specialization")
     views = [each.chunk(2) for each in features]
     within = [losses.info_nce(first, other, SCALE) for first, other in views]
