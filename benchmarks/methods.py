@@ -1,8 +1,8 @@
 """The methods of the field's papers on real data, one table each, from lines that are kept as they are made.
 
-    python benchmarks/methods.py --table l0gm|experts|s3 [--data NAME ...] [--seeds 0-4]
-    python benchmarks/methods.py --table l0gm|experts|s3 --report
-    python benchmarks/methods.py --table l0gm|experts|s3 --quick
+    python benchmarks/methods.py --table NAME [--data NAME ...] [--seeds 0-4]
+    python benchmarks/methods.py --table NAME --report
+    python benchmarks/methods.py --table NAME --quick
 
 A table is a file methods_<table>.py: what it shows stands there. Its lines are in results/methods_<table>.jsonl, so
 that it may be made in pieces and goes on where it stopped; the table is written at the end, or by `--report` of what is

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from l0gm_edge.core.distillation import Distill
+from l0gm_edge.core.distillation import Distill, LargerTeacher
 from l0gm_edge.core.entry import Entry
 from l0gm_edge.core.experts import Experts
 from l0gm_edge.core.network import Model, MoE, Weight
@@ -131,9 +131,10 @@ class Learn(Value):
     the weights that both begin with.
 
     The compressed model's steps are split: `warm_up` without gates, then gates, then `recovery` after the cut. Each
-    training row misses each modality with probability `drop_modalities`, and never all of them. With
-    `fold_temperature`, its last layer is at last divided by the temperature fitted on validation. Over the last
-    `quantization_aware` share of the recovery, weights and inputs of layers are rounded as int8 would.
+    training row misses each modality with probability `drop_modalities`, and never all. `align_weight` is that of the
+    objective `aligned`. With `fold_temperature`, the last layer is at last divided by the temperature fitted on
+    validation. Over the last `quantization_aware` share of the recovery, weights and inputs of layers are rounded as
+    int8 would.
     """
 
     steps: PositiveInt
@@ -146,6 +147,7 @@ class Learn(Value):
     label_smoothing: Share = 0.0
     augment: bool = False
     drop_modalities: Share = 0.0
+    align_weight: Weight = 0.5
     warm_up: Share = 0.2
     recovery: Share = 0.4
     fold_temperature: bool = False
@@ -240,6 +242,13 @@ class Recipe(Value):
         if not own and moe is None:
             raise ValueError("model.encoders needs its experts: leave the key out for the defaults")
         return moe
+
+    @model_validator(mode="after")
+    def _a_larger_teacher_is_one_of_ours(self) -> Self:
+        larger = self.distill is not None and isinstance(self.distill.teacher, LargerTeacher)
+        if larger and isinstance(self.model, OwnModel):
+            raise ValueError("distill.teacher.scale goes with model.encoders or model.tokens: give an entry instead")
+        return self
 
     @model_validator(mode="after")
     def _parts_are_of_our_model(self) -> Self:

@@ -122,6 +122,14 @@ class Routing(Value):
     layers: tuple[LayerRouting, ...] = ()
 
 
+class Taught(Value):
+    """The larger network that the compressed model also learned from: how many times as wide, and its figures."""
+
+    scale: float
+    parameters: int
+    accuracy: float
+
+
 class Report(Value):
     """A run's outcome. `passed` follows from the verdicts; see `check.outcome`. `latency` is how the model was sized,
     where the target is in milliseconds; `left_out` tells which schemes have no artifact, and why; `ways` follow a few
@@ -144,6 +152,7 @@ class Report(Value):
     ways: tuple[Chain, ...] = ()
     routing: Routing
     subsets: Subsets = Subsets()
+    teacher: Taught | None = None
     environment: dict[str, str]
     seconds: dict[str, float]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from l0gm_edge.core.dataset import Split
@@ -25,8 +27,14 @@ class Batches:
         """The inputs, (n, *shape) a modality, and labels, (n,), of one step."""
         size = min(self.size, len(self.split))
         epoch, place = divmod(step, len(self.split) // size)
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.split))
+        order = _order(self.seed, epoch, len(self.split))
         return tensors(self.split.take(order[place * size : (place + 1) * size]))
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, rows: int) -> NDArray[np.int64]:
+    """How an epoch shuffles the rows; kept, since every step of the epoch asks for it."""
+    return np.random.default_rng([seed, epoch]).permutation(rows)
 
 
 def tensors(split: Split) -> tuple[Inputs, Tensor]:

@@ -24,7 +24,7 @@ from l0gm_edge.learn.history import History
 from l0gm_edge.learn.loop import Course, train
 from l0gm_edge.learn.sparsify import sparsify
 
-DENSE, GATED, RECOVERY = "dense", "gated", "recovery"
+DENSE, GATED, RECOVERY, TEACHER = "dense", "gated", "recovery", "teacher"
 
 
 def train_before(
@@ -47,10 +47,12 @@ def train_before(
     return histories
 
 
-def train_dense(recipe: Recipe, model: nn.Module, data: Dataset, folder: Path, progress: Progress) -> History:
-    """Train the dense reference, in place."""
+def train_dense(
+    recipe: Recipe, model: nn.Module, data: Dataset, folder: Path, progress: Progress, name: str = DENSE
+) -> History:
+    """Train the dense reference, or a larger teacher, in place."""
     course = Course(
-        DENSE,
+        name,
         recipe.learn,
         recipe.learn.steps,
         schedule.cosine,

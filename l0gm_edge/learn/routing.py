@@ -55,15 +55,15 @@ def routing(model: nn.Module, split: Split, names: Callable[[str, int], Sequence
         for start in range(0, len(split), ROWS):
             part = _rows(view, start, start + ROWS)
             for path, share in _spent(model, layers, part).items():
-                present = torch.ones_like(share[..., 0])
+                routed = (share.sum(-1) > 0).to(share.dtype)  # a score threshold may leave a row without experts
                 of = _tokens(model, path, part)
                 if not of:
-                    found[path].add(name, share, present)
+                    found[path].add(name, share, routed)
                 elif name == TOGETHER:
                     for modality, tokens in of.items():
-                        found[path].add(modality, share, tokens)
+                        found[path].add(modality, share, tokens * routed)
                     if len(of) > 1:
-                        found[path].add(TOGETHER, share, torch.stack(list(of.values())).sum(0))
+                        found[path].add(TOGETHER, share, torch.stack(list(of.values())).sum(0) * routed)
     kept = kept_pairs(model, split)
     return Routing(
         layers=tuple(

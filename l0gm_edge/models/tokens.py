@@ -99,7 +99,7 @@ class Regions(Tokenizer):
         down, across = (-(-extent // 2 ** (len(stem) - 1)) // patch for extent in size)
         self.count = down * across
         self.project = nn.Conv2d(stem[-1], width, patch, patch)
-        self.position = nn.Parameter(torch.randn(self.count, width) * 0.02)
+        self.position = nn.Parameter(torch.randn(self.count, width) * 1.0)  # to be heard beside what is there
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, channels, height, width) to (n, count, width)."""

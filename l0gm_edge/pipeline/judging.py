@@ -86,7 +86,16 @@ def report(context: Context, folder: Path) -> None:
     seconds = {stage: record.seconds for stage, record in records.items() if record is not None}
     left_out = store.read_value(Artifacts, context.run.path("compile") / "artifacts.json").left_out
     finishes = store.read_value(Finishes, context.run.path("finish") / FINISH).finishes
-    found = collect.collect(_evidence(context), outcome.verdicts, outcome.choices, routing, seconds, finishes, left_out)
+    found = collect.collect(
+        _evidence(context),
+        outcome.verdicts,
+        outcome.choices,
+        routing,
+        seconds,
+        finishes,
+        left_out,
+        learning.taught(context),
+    )
     store.write_value(folder / "report.json", found)
     store.write_text(folder / "report.md", markdown.render(found))
     store.write_text(folder / "report.html", html.render(found))

@@ -95,7 +95,7 @@ def test_what_compares_modalities_is_refused_where_they_give_nothing_apart(objec
     example, labels = token_models.example(4), torch.arange(4)
     with pytest.raises(RecipeError, match=rf"objective '{objective}' compares what each modality gives") as refused:
         courses.require_fit(config, token_models.model(config), example, labels)
-    assert refused.value.allowed == "model.fusion: towers, late"
+    assert refused.value.allowed == "model.fusion: late, shared, towers"
     plain = recipe(Phase(objective="classification", steps=3), fusion="early")
     courses.require_fit(plain, token_models.model(plain), example, labels)
 

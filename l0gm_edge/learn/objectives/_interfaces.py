@@ -20,7 +20,7 @@ def seen(model: nn.Module, inputs: Inputs, objective: str) -> tuple[list[Tensor]
         raise RecipeError(
             f"learn: objective '{objective}' compares what each modality gives, and here they give nothing apart",
             where=type(model).__name__,
-            allowed="model.fusion: towers, late",
+            allowed="model.fusion: late, shared, towers",
         )
     with tapped(model, paths) as found:
         logits = model(**inputs)

@@ -16,27 +16,27 @@ from l0gm_edge.core import network
 from l0gm_edge.models import tokens
 from l0gm_edge.models.attention import CrossAttention
 from l0gm_edge.models.fusion import Network
-from l0gm_edge.models.moe import MoE
+from l0gm_edge.models.routing import mixture
 from l0gm_edge.models.tokens import Tokenizer
 from l0gm_edge.models.transformer import Block, attention_bias
 
 TAKES = ("tokens", "transformer", "asks")
 
 
-class Look(nn.Module):
-    """Cross-attention behind a norm and beside a shortcut, then a block among the asking tokens themselves."""
+class Look(Block):
+    """A block whose tokens, between looking at each other and the feed-forward layer, look at those of others."""
 
-    def __init__(self, width: int, heads: int, block: Block, dropout: float) -> None:
-        super().__init__()
+    def __init__(self, width: int, heads: int, feed_forward: nn.Module, dropout: float) -> None:
+        super().__init__(width, heads, feed_forward, dropout)
         self.norm = nn.LayerNorm(width)
         self.cross = CrossAttention(width, heads)
-        self.dropout = nn.Dropout(dropout)
-        self.block = block
 
-    def forward(self, x: Tensor, seen: Tensor, x_bias: Tensor, seen_bias: Tensor) -> Tensor:
-        """Map asking tokens (n, tokens, width), which see (n, seen, width), to the same shape."""
-        out: Tensor = self.block(x + self.dropout(self.cross(self.norm(x), seen, seen_bias)), x_bias)
-        return out
+    def forward(  # type: ignore[override]
+        self, x: Tensor, bias: Tensor, seen: Tensor, seen_bias: Tensor
+    ) -> Tensor:
+        """Map tokens (n, tokens, width), which see (n, seen, width), to the same shape."""
+        x = self.attended(x, bias)
+        return self.fed(x + self.dropout(self.cross(self.norm(x), seen, seen_bias)))
 
 
 class ReasoningFusion(Network):
@@ -70,7 +70,7 @@ class ReasoningFusion(Network):
         asking_bias = attention_bias(torch.cat([torch.ones_like(asked[:, :1]), asked], dim=1))
         seen_bias = attention_bias(there)
         for look in self.looks:
-            states = look(states, seen, asking_bias, seen_bias)
+            states = look(states, asking_bias, seen, seen_bias)
         out: Tensor = self.head(self.norm(states[:, 0]))
         return out
 
@@ -92,13 +92,6 @@ def build(
     assert model.transformer is not None
     assert model.asks is not None
     width, heads, dropout = model.latent, model.transformer.heads, model.dropout
-    looks = [
-        Look(
-            width,
-            heads,
-            Block(width, heads, MoE(width, moe.hidden, moe.experts, moe.top_k, moe.combine), dropout),
-            dropout,
-        )
-        for _ in range(model.transformer.blocks)
-    ]
+    layers = (mixture(width, moe, moe.experts) for _ in range(model.transformer.blocks))
+    looks = [Look(width, heads, layer, dropout) for layer in layers]
     return ReasoningFusion(tokens.build(model.tokens, shapes, width), model.asks, looks, width, dropout, classes)

@@ -37,7 +37,11 @@ def test_defines_what_the_protocol_asks(name: str) -> None:
     assert isinstance(objective.ROUTES, bool)
     assert loss.shape == ()
     torch.testing.assert_close(logits, model(**inputs))
-    assert gradients(model, loss) == {Part.ROUTERS: True, Part.HEAD: name == "classification", Part.BODY: True}
+    assert gradients(model, loss) == {
+        Part.ROUTERS: True,
+        Part.HEAD: name in ("aligned", "classification"),
+        Part.BODY: True,
+    }
 
 
 def test_specialization_is_lower_for_rows_that_differ_and_modalities_that_agree() -> None:
