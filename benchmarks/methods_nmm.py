@@ -1,13 +1,13 @@
 """Native multimodal models (arXiv 2504.07951): early against late fusion, and experts, at equal active parameters and
 equal compute.
 
-Early fusion is one transformer over the tokens of all modalities (`recipes/nmm-avmnist.yaml`, with a dense
-feed-forward layer or 8 experts, each token to one); late fusion is one transformer a modality. Arms of a size have the
-same active parameters: all but those of experts that a token does not go through. Widths of feed-forward layers and, of
-towers, of tokens are fitted to that of dense early fusion. They have the same compute: steps are chosen so that active multiply-adds of all samples
-agree. Each modality alone, by the same dense transformer, has as much compute as all together, but sees at most
-`MOST_SAMPLES` times the samples. Settings but the widths are the same for all arms of a data set; the learning rate was
-chosen on validation, with seeds that are not reported.
+Early fusion is one transformer over the tokens of all modalities (`recipes/nmm-avmnist.yaml`, with a dense feed-forward
+layer or 8 experts, each token to one); late fusion is one transformer a modality. Arms of a size have the same active
+parameters: all but those of experts that a token does not go through. Widths of feed-forward layers and, of towers, of
+tokens are fitted to that of dense early fusion. They have the same compute: steps are chosen so that active
+multiply-adds of all samples agree. Each modality alone, by the same dense transformer, has as much compute as all
+together, but sees at most `MOST_SAMPLES` times the samples. Settings but the widths are the same for all arms of a data
+set; the learning rate was chosen on validation, with a seed that is not reported.
 """
 
 from __future__ import annotations
