@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from result import Bar, Cell, at_least, at_most, write
 
 from l0gm_edge import data, devices
-from l0gm_edge.core import store
+from l0gm_edge.core import processes, store
 from l0gm_edge.core.artifact import Artifact
 from l0gm_edge.core.hardware import Execution
 from l0gm_edge.core.recipe import Measure
@@ -43,7 +43,9 @@ def main(out: Path) -> int:
     """Run, compare, report; 0 when all bars hold."""
     with switched_on():
         command = [sys.executable, "-m", "l0gm_edge", "run", str(RECIPE), "--hardware", str(PROFILE)]
-        ended = subprocess.run([*command, "--out", str(out)], check=False).returncode
+        ended = subprocess.run(
+            [*command, "--out", str(out)], check=False, preexec_fn=processes.ending_with_this_one()
+        ).returncode
     if ended not in (0, 1, 3):
         return ended
     artifacts = store.read_value(Artifacts, out / "compile" / "artifacts.json").artifacts
@@ -98,6 +100,7 @@ def switched_on() -> Iterator[None]:
         env=os.environ | {"PYTHON": sys.executable},
         stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=processes.ending_with_this_one(),
         start_new_session=True,
     )
     assert serve.stdout is not None

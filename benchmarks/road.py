@@ -17,6 +17,7 @@ from pathlib import Path
 
 from result import Bar, Cell, at_least, at_most, write
 
+from l0gm_edge.core import processes
 from l0gm_edge.core.report import ArtifactRow, Report
 from l0gm_edge.core.verdict import Status, worst
 
@@ -39,7 +40,14 @@ def walk(recipe: str, folder: Path) -> Report:
     """Run one recipe through the command line; an ending without a report is an error."""
     path = ROOT / "recipes" / f"{recipe}.yaml"
     command = [sys.executable, "-m", "l0gm_edge", "run", str(path), "--hardware", str(PROFILE), "--out", str(folder)]
-    done = subprocess.run([*command, "--json"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        [*command, "--json"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        preexec_fn=processes.ending_with_this_one(),
+    )
     if done.returncode not in JUDGED:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}: {done.stdout}")
     return Report.model_validate_json(done.stdout)

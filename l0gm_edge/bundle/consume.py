@@ -49,9 +49,18 @@ def session_options(onnxruntime: Any, settings: dict[str, Any]) -> Any:
 
 
 def logits(predict: Any, model: dict[str, Any], rows: dict[str, Any]) -> Any:
-    """Logits (n, classes) of rows by input name, each (n, *shape). Raises ValueError for inputs of another shape."""
-    inputs = {spec["name"]: taken(np.asarray(rows[spec["name"]]), spec) for spec in model["inputs"]}
-    count = len(next(iter(inputs.values())))
+    """Logits (n, classes) of rows by input name, each (n, *shape), or None where it is missing: zeros stand for it.
+
+    Raises ValueError for inputs of another shape.
+    """
+    there = {name: np.asarray(values) for name, values in rows.items() if values is not None}
+    count = len(next(iter(there.values()))) if there else 0
+    missing = {spec["name"]: np.zeros((count, *spec["shape"][1:])) for spec in model["inputs"]}
+    absent = [name for name, values in rows.items() if values is None]
+    inputs = {
+        spec["name"]: taken((missing if spec["name"] in absent else there)[spec["name"]], spec)
+        for spec in model["inputs"]
+    }
     for spec in model["inputs"]:
         found, wanted = inputs[spec["name"]].shape, (count, *spec["shape"][1:])
         if found != wanted:
@@ -93,7 +102,7 @@ class Classifier:
         self.predict = load(folder / self.model["path"], self.model)
 
     def classify(self, **rows: Any) -> list[tuple[str, float]]:
-        """The likeliest label of each row, and how sure the model is (0..1). Every input is (n, *shape)."""
+        """The likeliest label of each row, and how sure the model is (0..1). Every input is (n, *shape), or None."""
         return self.told(logits(self.predict, self.model, rows))
 
     def told(self, scores: Any) -> list[tuple[str, float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, PositiveFloat, Tag
+from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag
 
 from l0gm_edge.core.entry import Entry
 from l0gm_edge.core.value import Share, Value
@@ -19,10 +19,19 @@ class Features(Value):
 
 
 class Relations(Value):
-    """How alike the samples of a batch are (cosine) in the outputs of the module `at` this path, in both models."""
+    """How alike the samples of a batch are (cosine) in the outputs of the module `at` this path, in both models.
+
+    Of several modules, one for each modality, samples are also compared across them: what belongs together stays
+    together.
+    """
 
     weight: PositiveFloat = 1.0
-    at: str
+    at: str | Annotated[tuple[str, ...], Field(min_length=1)]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The modules' paths."""
+        return (self.at,) if isinstance(self.at, str) else self.at
 
 
 class OwnTeacher(Entry):
@@ -31,7 +40,17 @@ class OwnTeacher(Entry):
     weights: str | None = None
 
 
+class LargerTeacher(Value):
+    """The recipe's own network with every width `scale` times as large, trained on the labels first: for `steps`, by
+    default as many as the dense model."""
+
+    scale: Annotated[float, Field(gt=1, le=16)]
+    steps: PositiveInt | None = None
+
+
 def _teacher(value: object) -> str:
+    if isinstance(value, LargerTeacher) or (isinstance(value, Mapping) and "scale" in value):
+        return "larger"
     return "own" if isinstance(value, Mapping | Entry) else "dense"
 
 
@@ -43,5 +62,8 @@ class Distill(Value):
     features: Features | None = None
     relations: Relations | None = None
     teacher: Annotated[
-        Annotated[Literal["dense"], Tag("dense")] | Annotated[OwnTeacher, Tag("own")], Discriminator(_teacher)
+        Annotated[Literal["dense"], Tag("dense")]
+        | Annotated[LargerTeacher, Tag("larger")]
+        | Annotated[OwnTeacher, Tag("own")],
+        Discriminator(_teacher),
     ] = "dense"

@@ -15,6 +15,7 @@ from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.measurement import Measurement
 from l0gm_edge.core.plan import Exactness, PrunePlan
 from l0gm_edge.core.recipe import Checks, Recipe
+from l0gm_edge.core.subsets import Subsets
 from l0gm_edge.core.truth import Chain
 
 Logits = NDArray[np.float32]
@@ -105,6 +106,7 @@ class Evidence(Labelled):
     recipe: Recipe
     plan: PrunePlan
     exactness: Exactness
+    subsets: Subsets = field(default_factory=Subsets)
 
 
 def side_by_side(candidate: Measured, baseline: Measured) -> latency.Estimate | None:

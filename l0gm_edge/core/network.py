@@ -41,15 +41,21 @@ class Encoder(Value):
 
 class Tokens(Value):
     """How one modality becomes tokens: `patch` entries a side of a map, or in a row of a vector or a sequence, together
-    through one linear layer; or ids below `vocabulary`, looked up. Exactly one of the two is given."""
+    through one linear layer; or ids below `vocabulary`, looked up. Exactly one of the two is given.
+
+    A map may go through convolutions of the widths `stem` first; the second and later ones halve it.
+    """
 
     patch: PositiveInt | None = None
     vocabulary: PositiveInt | None = None
+    stem: tuple[PositiveInt, ...] = ()
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if (self.patch is None) == (self.vocabulary is None):
             raise ValueError("give exactly one of patch, vocabulary")
+        if self.stem and self.patch is None:
+            raise ValueError("stem goes with patch")
         return self
 
 
@@ -64,13 +70,15 @@ class Model(Value):
     """A network of ours, put together by `fusion`, a file of `l0gm_edge/models/fusion`.
 
     Some fusions read an encoder a modality, others turn each into `tokens` for a `transformer`; each refuses what it
-    does not read. `latent` is the width of what the modalities share.
+    does not read. `latent` is the width of what the modalities share, and `asks` the modality whose tokens look at
+    those of the others.
     """
 
     fusion: PlugIn = "late"
     encoders: dict[str, Encoder] = Field(default_factory=dict)
     tokens: dict[str, Tokens] = Field(default_factory=dict)
     transformer: Transformer | None = None
+    asks: str | None = None
     latent: PositiveInt
     dropout: Share = 0.0
 
@@ -78,6 +86,8 @@ class Model(Value):
     def _something_reads(self) -> Self:
         if not self.encoders and not self.tokens:
             raise ValueError("give encoders or tokens, one for each modality")
+        if self.asks is not None and (self.asks not in self.tokens or len(self.tokens) < 2):
+            raise ValueError(f"asks ({self.asks}) must be one of several modalities under tokens")
         return self
 
 
@@ -97,7 +107,11 @@ class Awareness(StrEnum):
 
 
 class MoE(Value):
-    """The mixture of experts: on the shared latent, or in the place of a transformer's feed-forward layers."""
+    """The mixture of experts: on the shared latent, or in the place of a transformer's feed-forward layers.
+
+    Of the pairs of a row (a sample, or a token) and an expert that it is routed to, the share `kept_pairs` with the
+    highest router scores is kept, by a score threshold that each layer holds; without it all are.
+    """
 
     experts: PositiveInt = 8
     top_k: PositiveInt = 2
@@ -105,6 +119,26 @@ class MoE(Value):
     combine: Combine = Combine.CHOSEN
     routing: Awareness = Awareness.AGNOSTIC
     balance_weight: Weight = 0.01
+    kept_pairs: Annotated[float, Field(gt=0, le=1)] | None = None
+
+    @property
+    def threshold(self) -> float | None:
+        """The score threshold that a layer begins with, at which it keeps all pairs; none where all stay kept."""
+        return None if self.kept_pairs is None else 0.0
+
+    def finer(self, granularity: int) -> Self:
+        """So many times as many experts, each as many times narrower, and as many times more of them for a row: as
+        many hidden units as before, in smaller pieces. Raises ValueError where the width cannot be divided so."""
+        if self.hidden % granularity:
+            raise ValueError(f"granularity ({granularity}) must divide hidden ({self.hidden})")
+        counts = {"experts": self.experts * granularity, "top_k": self.top_k * granularity}
+        return self.model_copy(update={**counts, "hidden": self.hidden // granularity})
+
+    @model_validator(mode="after")
+    def _pairs_have_scores(self) -> Self:
+        if self.kept_pairs is not None and self.combine is not Combine.PLAIN:
+            raise ValueError("kept_pairs goes with combine: plain, by which a router's scores compare across rows")
+        return self
 
     @model_validator(mode="after")
     def _top_k_within_experts(self) -> Self:

@@ -17,10 +17,11 @@ from pydantic import (
     model_validator,
 )
 
-from l0gm_edge.core.distillation import Distill
+from l0gm_edge.core.distillation import Distill, LargerTeacher
 from l0gm_edge.core.entry import Entry
 from l0gm_edge.core.experts import Experts
 from l0gm_edge.core.network import Model, MoE, Weight
+from l0gm_edge.core.phases import EVERYTHING, Parts, Phase
 from l0gm_edge.core.value import PlugIn, Share, Value
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -126,20 +127,27 @@ class Gates(Value):
 
 class Learn(Value):
     """Training: `steps` in all for the dense reference, and the same for the compressed model, by an `objective`: a
-    file of `l0gm_edge/learn/objectives`.
+    file of `l0gm_edge/learn/objectives`. Only the parts `trains` learn. Phases `before`, each with its own steps, make
+    the weights that both begin with.
 
-    The compressed model's steps are split: `warm_up` without gates, then gates, then `recovery` after the cut. With
-    `fold_temperature`, its last layer is at last divided by the temperature fitted on validation. Over the last
-    `quantization_aware` share of the recovery, weights and inputs of layers are rounded as int8 would.
+    The compressed model's steps are split: `warm_up` without gates, then gates, then `recovery` after the cut. Each
+    training row misses each modality with probability `drop_modalities`, and never all. `align_weight` is that of the
+    objective `aligned`. With `fold_temperature`, the last layer is at last divided by the temperature fitted on
+    validation. Over the last `quantization_aware` share of the recovery, weights and inputs of layers are rounded as
+    int8 would.
     """
 
     steps: PositiveInt
     objective: PlugIn = "classification"
+    trains: Parts = EVERYTHING
+    before: tuple[Phase, ...] = ()
     batch_size: PositiveInt = 128
     lr: PositiveFloat = 2e-3
     weight_decay: Weight = 1e-2
     label_smoothing: Share = 0.0
     augment: bool = False
+    drop_modalities: Share = 0.0
+    align_weight: Weight = 0.5
     warm_up: Share = 0.2
     recovery: Share = 0.4
     fold_temperature: bool = False
@@ -196,6 +204,7 @@ class Checks(Value):
     max_ece_increase: Weight = 0.01
     max_p50_ratio: PositiveFloat | None = None
     max_file_ratio: PositiveFloat | None = None
+    max_missing_drop_points: Weight | None = None
 
 
 def _whose(value: object) -> str:
@@ -233,6 +242,19 @@ class Recipe(Value):
         if not own and moe is None:
             raise ValueError("model.encoders needs its experts: leave the key out for the defaults")
         return moe
+
+    @model_validator(mode="after")
+    def _a_larger_teacher_is_one_of_ours(self) -> Self:
+        larger = self.distill is not None and isinstance(self.distill.teacher, LargerTeacher)
+        if larger and isinstance(self.model, OwnModel):
+            raise ValueError("distill.teacher.scale goes with model.encoders or model.tokens: give an entry instead")
+        return self
+
+    @model_validator(mode="after")
+    def _parts_are_of_our_model(self) -> Self:
+        if isinstance(self.model, OwnModel) and (self.learn.before or set(self.learn.trains) != set(EVERYTHING)):
+            raise ValueError("learn.before and learn.trains go with a model of ours, whose parts are known")
+        return self
 
     @model_validator(mode="after")
     def _experts_can_be_cut_so(self) -> Self:

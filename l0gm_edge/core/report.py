@@ -12,6 +12,7 @@ from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.measurement import LayerTime
 from l0gm_edge.core.plan import ExpertCut, SiteCut, Sized
 from l0gm_edge.core.recipe import Recipe
+from l0gm_edge.core.subsets import Subsets
 from l0gm_edge.core.truth import Chain
 from l0gm_edge.core.value import Value
 from l0gm_edge.core.verdict import MEASURED, Status, Verdict
@@ -103,6 +104,7 @@ class LayerRouting(Value):
 
     `by_tokens`: a modality's row is the mean over its tokens, all modalities being there; else the modality was shown
     alone. `specialization` is in 0..1, null where the layer serves one modality; see `core.specialization`.
+    `kept_pairs` is the share of pairs of a token and an expert that reach the layer's threshold, null without one.
     """
 
     module: str
@@ -111,12 +113,21 @@ class LayerRouting(Value):
     experts: tuple[str, ...]
     share: tuple[tuple[float, ...], ...]
     specialization: float | None
+    kept_pairs: float | None = None
 
 
 class Routing(Value):
     """How every layer of experts is spent; none where the model has no experts."""
 
     layers: tuple[LayerRouting, ...] = ()
+
+
+class Taught(Value):
+    """The larger network that the compressed model also learned from: how many times as wide, and its figures."""
+
+    scale: float
+    parameters: int
+    accuracy: float
 
 
 class Report(Value):
@@ -140,6 +151,8 @@ class Report(Value):
     finishes: tuple[Finish, ...] = ()
     ways: tuple[Chain, ...] = ()
     routing: Routing
+    subsets: Subsets = Subsets()
+    teacher: Taught | None = None
     environment: dict[str, str]
     seconds: dict[str, float]
 

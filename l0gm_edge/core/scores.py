@@ -93,6 +93,17 @@ def macro_f1(logits: Logits, labels: Labels) -> float:
     return float(np.mean(hits))
 
 
+def recall_at(queries: NDArray[np.floating], keys: NDArray[np.floating], k: int) -> float:
+    """Share of queries (n, d) whose own key, the one in the same row of (n, d), is among the k most alike (cosine).
+
+    A tie counts against it, so that embeddings which say nothing find nothing.
+    """
+    rows = [values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12) for values in (queries, keys)]
+    alike = rows[0].astype(np.float64) @ rows[1].astype(np.float64).T
+    before = (alike >= alike.diagonal()[:, None]).sum(axis=1) - 1  # itself left out
+    return float((before < k).mean())
+
+
 def auroc(logits: Logits, labels: Labels) -> float | None:
     """Probability that a row of class 1 scores above a row of class 0 (ties count half); None unless binary."""
     if logits.shape[1] != 2 or not np.isfinite(logits).all() or len(np.unique(labels)) != 2:

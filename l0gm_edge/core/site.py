@@ -91,3 +91,13 @@ class Composite(Protocol):
 
     def keep_units(self, units: tuple[int, ...]) -> None:
         """Keep only these heads or experts."""
+
+
+@runtime_checkable
+class ReadsSeveral(Composite, Protocol):
+    """A composite layer called with several tensors of the same units, the first `inputs` of its arguments: its `in`
+    axis is the last of each of them."""
+
+    @property
+    def inputs(self) -> int:
+        """How many."""

@@ -17,7 +17,7 @@ from torch.utils.hooks import RemovableHandle
 
 from l0gm_edge.core.recipe import SiteKind
 from l0gm_edge.core.rowwise import RowWise
-from l0gm_edge.core.site import CLOSED_LOGIT, Axis
+from l0gm_edge.core.site import CLOSED_LOGIT, Axis, ReadsSeveral
 from l0gm_edge.gates import gated
 from l0gm_edge.gates.blocks import first_output, first_tensor
 from l0gm_edge.gates.layers import CONVOLUTIONS, RECURRENT, TRANSPOSED, is_rms_norm
@@ -93,7 +93,9 @@ class Gating:
         elif plain and isinstance(module, CONVOLUTIONS):
             self._replace(module, gated.convolution, module, gate)
         else:
-            self._handles.append(module.register_forward_pre_hook(partial(self._gate_input, gate), with_kwargs=True))
+            several = module.inputs if isinstance(module, ReadsSeveral) else 1
+            hook = partial(self._gate_inputs, gate, several)
+            self._handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
 
     def _gate_of(self, axes: dict[Place, Tensor], place: Place) -> Gate | None:
         return self._values.gate(axes[place]) if place in axes else None
@@ -109,17 +111,23 @@ class Gating:
         self._values.draw(self.source(model.training))
 
     @staticmethod
-    def _gate_input(
-        gate: Callable[[Tensor], Tensor], module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    def _gate_inputs(
+        gate: Callable[[Tensor], Tensor],
+        several: int,
+        module: nn.Module,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Gate the first tensors that the module is called with."""
+
         def gated_tensor(x: Tensor) -> Tensor:
             spatial = len(module.kernel_size) if isinstance(module, CONVOLUTIONS + TRANSPOSED) else 0
             return x * gate(x).view(-1, *[1] * spatial)
 
-        if args:
-            return (gated_tensor(args[0]), *args[1:]), kwargs
-        name = next(name for name, value in kwargs.items() if isinstance(value, Tensor))
-        return args, {**kwargs, name: gated_tensor(kwargs[name])}
+        left = max(0, several - len(args))
+        named = [name for name, value in kwargs.items() if isinstance(value, Tensor)][:left]
+        first = map(gated_tensor, args[:several])
+        return (*first, *args[several:]), kwargs | {name: gated_tensor(kwargs[name]) for name in named}
 
     @staticmethod
     def _gate_logits(gate: Callable[[Tensor], Tensor], _module: nn.Module, _args: object, logits: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from l0gm_edge.core.site import Axis
+from l0gm_edge.core.site import Axis, ReadsSeveral
 from l0gm_edge.gates.activations import Activations, tensors
 from l0gm_edge.gates.labels import ALWAYS
 from l0gm_edge.gates.layers import (
@@ -41,6 +41,10 @@ class Reader:
         if isinstance(layer, nn.MultiheadAttention):
             self._attention(path, layer, args, kwargs, out)
             return
+        if isinstance(layer, ReadsSeveral):
+            for other in entered[1 : layer.inputs]:
+                self._read(path, "in", known.labels_of(other), other.dim() - 1)
+            entered = [x, *entered[layer.inputs :]]
         for other in entered[1:]:
             labels.freeze(known.labels_of(other))
         if isinstance(layer, RECURRENT):

@@ -35,7 +35,7 @@ class Teacher:
     def __init__(self, model: nn.Module, distill: Distill) -> None:
         self.model, self.distill = model.eval(), distill
         features = distill.features.at if distill.features else ()
-        self.taps = tuple(dict.fromkeys((*features, *((distill.relations.at,) if distill.relations else ()))))
+        self.taps = tuple(dict.fromkeys((*features, *(distill.relations.paths if distill.relations else ()))))
         """Paths of the modules, of student and teacher alike, whose outputs are compared."""
         self._maps = {path: LinearMap() for path in features}
 
@@ -62,8 +62,8 @@ class Teacher:
             unlike = [self._maps[path].residual(seen[path], wanted[path]) for path in distill.features.at]
             loss = loss + distill.features.weight * torch.stack(unlike).mean()
         if distill.relations is not None:
-            at = distill.relations.at
-            loss = loss + distill.relations.weight * relations(seen[at], wanted[at])
+            ours, theirs = (_stacked(distill.relations.paths, outputs) for outputs in (seen, wanted))
+            loss = loss + distill.relations.weight * relations(ours, theirs)
         return loss
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -136,6 +136,18 @@ def relations(student: Tensor, teacher: Tensor) -> Tensor:
     ours, theirs = _cosines(student), _cosines(teacher.detach())
     pairs = max(1, len(ours) * (len(ours) - 1))
     return (ours - theirs).square().sum() / pairs  # the diagonals are equal
+
+
+def _stacked(paths: Sequence[str], outputs: Mapping[str, Tensor]) -> Tensor:
+    """The samples of every module below each other, (modules times n, d). Raises RecipeError where widths differ."""
+    parts = [outputs[path].flatten(1) for path in paths]
+    if len({part.shape[1] for part in parts}) > 1:
+        raise RecipeError(
+            f"distill.relations.at: outputs of widths {', '.join(str(part.shape[1]) for part in parts)}",
+            where=", ".join(paths),
+            allowed="modules that give the same width, and are cut alike, as with model.fusion: shared",
+        )
+    return torch.cat(parts)
 
 
 @contextmanager

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from l0gm_edge.core.dataset import Split
+from l0gm_edge.core import scores
+from l0gm_edge.core.dataset import Dataset, Split
+from l0gm_edge.core.subsets import Given, Partial, Subsets
 from l0gm_edge.learn.batches import tensors
+from l0gm_edge.models.views import given, subsets
 
 ROWS = 512
 
 
 @torch.no_grad()
-def logits(model: nn.Module, split: Split) -> NDArray[np.float32]:
-    """The model's logits in evaluation mode: (n, classes)."""
+def logits(model: nn.Module, split: Split, present: Collection[str] | None = None) -> NDArray[np.float32]:
+    """The model's logits in evaluation mode, (n, classes); where only some modalities are `present`, if told so."""
     model.eval()
-    parts = [model(**tensors(split.take(slice(start, start + ROWS)))[0]) for start in range(0, len(split), ROWS)]
-    joined: NDArray[np.float32] = torch.cat(parts).numpy()
+    present = split.inputs.keys() if present is None else present
+    chunks = (tensors(split.take(slice(start, start + ROWS)))[0] for start in range(0, len(split), ROWS))
+    joined: NDArray[np.float32] = torch.cat([model(**given(chunk, present)) for chunk in chunks]).numpy()
     return joined
+
+
+def partly(dense: nn.Module, compressed: nn.Module, data: Dataset) -> Subsets:
+    """Both models on every subset of the data's modalities."""
+    asked = subsets(data.shapes)
+    of_dense, of_compressed = ([partial(model, data, present) for present in asked] for model in (dense, compressed))
+    found = zip(asked, of_dense, of_compressed, strict=True)
+    return Subsets(given=tuple(Given(modalities=names, dense=one, compressed=other) for names, one, other in found))
+
+
+def partial(model: nn.Module, data: Dataset, present: Collection[str]) -> Partial:
+    """A model's figures on test where only these modalities are present."""
+    temperature = scores.fit_temperature(logits(model, data.validation), data.validation.labels)
+    found, labels = logits(model, data.test, present), data.test.labels
+    return Partial(
+        accuracy=scores.accuracy(found, labels),
+        ece=scores.ece(found, labels),
+        ece_scaled=scores.ece(found, labels, temperature),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +13,15 @@ from torch import Tensor, nn
 
 from l0gm_edge.core.dataset import Split
 from l0gm_edge.core.errors import TrainingDiverged
+from l0gm_edge.core.phases import EVERYTHING, Part
 from l0gm_edge.core.progress import Progress
 from l0gm_edge.core.recipe import Learn
 from l0gm_edge.gates.session import Session
-from l0gm_edge.learn import checkpoint, losses, objectives
+from l0gm_edge.learn import checkpoint, losses, objectives, parts
 from l0gm_edge.learn.augment import augmented
 from l0gm_edge.learn.batches import Batches, Inputs
 from l0gm_edge.learn.distill import Teacher, tapped
+from l0gm_edge.learn.drop import dropped
 from l0gm_edge.learn.fake_quantize import fake_quantized
 from l0gm_edge.learn.history import History, Moment
 
@@ -32,7 +34,7 @@ class Course:
     """What to train with: how many steps, and how the learning rate runs over them.
 
     With gates, the first `warm_up` steps only measure how much the loss minds each unit. From step `fake_from` on,
-    layers compute as int8 would.
+    layers compute as int8 would. Parts that are not among `trains` are frozen.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Course:
     session: Session | None = None
     warm_up: int = 0
     fake_from: int | None = None
+    trains: Collection[Part] = EVERYTHING
 
     def is_fake_at(self, step: int) -> bool:
         """Whether this step is trained under fake quantization."""
@@ -62,9 +65,8 @@ def train(course: Course, model: nn.Module, data: Split, folder: Path, progress:
     path = folder / f".{course.name}.checkpoint"
     step, history = _resume(checkpoint.load(path), course, model, optimizer)
     loss_shown, accuracy_shown = history.last_figures()
-    with progress.task(course.name, course.steps) as task:
+    with progress.task(course.name, course.steps) as task, parts.learning(model, course.trains):
         task.advance(step)
-        model.train()
         while step < course.steps:
             torch.manual_seed(course.seed * 1_000_003 + step)
             if course.session is not None and step == course.warm_up:
@@ -72,6 +74,8 @@ def train(course: Course, model: nn.Module, data: Split, folder: Path, progress:
             inputs, labels = batches.at(step)
             if settings.augment:
                 inputs = {name: augmented(values) for name, values in inputs.items()}
+            if settings.drop_modalities:
+                inputs = dropped(inputs, settings.drop_modalities)
             _set_rate(optimizer, settings.lr * course.rate(step, course.steps))
             with fake_quantized(model) if course.is_fake_at(step) else nullcontext():
                 loss, logits = _loss(course, model, inputs, labels)

@@ -17,6 +17,7 @@ from l0gm_edge.core.report import LayerRouting, Routing
 from l0gm_edge.core.specialization import specialization
 from l0gm_edge.gates.evaluation import evaluating
 from l0gm_edge.learn.batches import Inputs, tensors
+from l0gm_edge.learn.sparsify import kept_pairs
 from l0gm_edge.models.fusion import Network
 from l0gm_edge.models.moe import MoE
 from l0gm_edge.models.views import TOGETHER, views
@@ -32,7 +33,8 @@ class Shares:
         self._counts: dict[str, float] = {}
 
     def add(self, name: str, share: Tensor, present: Tensor) -> None:
-        """Take in (..., experts), of which those count whose `present`, (...), is 1."""
+        """Take in (..., experts), of which those count whose `present`, (...), is 1 and that some expert serves."""
+        present = present * (share.sum(-1) > 0)
         self._sums[name] = self._sums.get(name, 0) + (share * present.unsqueeze(-1)).flatten(0, -2).double().sum(0)
         self._counts[name] = self._counts.get(name, 0) + float(present.sum())
 
@@ -53,24 +55,27 @@ def routing(model: nn.Module, split: Split, names: Callable[[str, int], Sequence
         for start in range(0, len(split), ROWS):
             part = _rows(view, start, start + ROWS)
             for path, share in _spent(model, layers, part).items():
-                present = torch.ones_like(share[..., 0])
+                routed = (share.sum(-1) > 0).to(share.dtype)  # a score threshold may leave a row without experts
                 of = _tokens(model, path, part)
                 if not of:
-                    found[path].add(name, share, present)
+                    found[path].add(name, share, routed)
                 elif name == TOGETHER:
                     for modality, tokens in of.items():
-                        found[path].add(modality, share, tokens)
+                        found[path].add(modality, share, tokens * routed)
                     if len(of) > 1:
-                        found[path].add(TOGETHER, share, torch.stack(list(of.values())).sum(0))
+                        found[path].add(TOGETHER, share, torch.stack(list(of.values())).sum(0) * routed)
+    kept = kept_pairs(model, split)
     return Routing(
         layers=tuple(
-            _told(path, names(path, len(layer.experts)), found[path].means(), path in by_tokens)
+            _told(path, names(path, len(layer.experts)), found[path].means(), path in by_tokens, kept.get(path))
             for path, layer in layers.items()
         )
     )
 
 
-def _told(path: str, experts: Sequence[str], means: Mapping[str, tuple[float, ...]], by_tokens: bool) -> LayerRouting:
+def _told(
+    path: str, experts: Sequence[str], means: Mapping[str, tuple[float, ...]], by_tokens: bool, kept: float | None
+) -> LayerRouting:
     apart = [share for name, share in means.items() if name != TOGETHER]
     return LayerRouting(
         module=path,
@@ -79,6 +84,7 @@ def _told(path: str, experts: Sequence[str], means: Mapping[str, tuple[float, ..
         experts=tuple(experts),
         share=tuple(means.values()),
         specialization=specialization(apart),
+        kept_pairs=kept,
     )
 
 

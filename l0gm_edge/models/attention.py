@@ -1,4 +1,4 @@
-"""Multi-head self-attention that knows its heads."""
+"""Multi-head attention that knows its heads: of tokens to each other, and to other tokens."""
 
 from __future__ import annotations
 
@@ -20,11 +20,16 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """Attend over axis 1; `bias`, of a shape that spreads to (n, heads, tokens, tokens), is added to the scores."""
-        n, tokens, _ = x.shape
-        split = (n, tokens, self.heads, self.head_width)
-        query, key, value = (layer(x).view(split).transpose(1, 2) for layer in (self.query, self.key, self.value))
+        return self.attend(x, x, bias)
+
+    def attend(self, x: Tensor, read: Tensor, bias: Tensor | None) -> Tensor:
+        """What the tokens of `x` make of those of `read`."""
+        query, key, value = (
+            layer(tokens).view(*tokens.shape[:2], self.heads, self.head_width).transpose(1, 2)
+            for layer, tokens in ((self.query, x), (self.key, read), (self.value, read))
+        )
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias).transpose(1, 2)
-        out: Tensor = self.project(mixed.reshape(n, tokens, self.heads * self.head_width))
+        out: Tensor = self.project(mixed.reshape(*x.shape[:2], self.heads * self.head_width))
         return out
 
     @property
@@ -56,3 +61,16 @@ class SelfAttention(nn.Module):
     def keep_units(self, units: tuple[int, ...]) -> None:
         """Keep these heads; the four layers are cut with them."""
         self.heads = len(units)
+
+
+class CrossAttention(SelfAttention):
+    """Attention of tokens to others of the same space; (n, tokens, features), (n, read, features) -> like the first.
+
+    The space's width is one site for both.
+    """
+
+    inputs = 2
+
+    def forward(self, x: Tensor, read: Tensor, bias: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        """Attend to `read`; `bias` spreads to (n, heads, tokens, read)."""
+        return self.attend(x, read, bias)

@@ -20,7 +20,7 @@ from l0gm_edge.core.network import Combine
 from l0gm_edge.core.recipe import SiteKind
 from l0gm_edge.core.site import Axis, Member, Site
 from l0gm_edge.models import sparse
-from l0gm_edge.models.router import WEIGHTS, Router, balance_loss
+from l0gm_edge.models.router import WEIGHTS, Router, balance_loss, reaching
 
 
 class Expert(nn.Module):
@@ -53,16 +53,28 @@ class MoE(nn.Module):
 
     With one expert left it is that expert alone: a dense feed-forward layer without a router. `answers` says for how
     many of the router's outputs, one after the other, each expert answers: one, unless experts were merged into it.
-    `balance` holds the balance loss of the last forward pass in training mode, else None.
+    `balance` holds the balance loss of the last forward pass in training mode, else None. Given a `threshold`, a row
+    goes without those of its experts whose weight is below it; the shortcut beside the layer carries such a row.
     """
 
-    def __init__(self, features: int, hidden: int, experts: int, top_k: int, combine: Combine = Combine.CHOSEN) -> None:
+    threshold: Tensor | None
+
+    def __init__(
+        self,
+        features: int,
+        hidden: int,
+        experts: int,
+        top_k: int,
+        combine: Combine = Combine.CHOSEN,
+        threshold: float | None = None,
+    ) -> None:
         super().__init__()
         self.router: Router | None = Router(features, experts) if experts > 1 else None
         self.experts = nn.ModuleList(Expert(features, hidden) for _ in range(experts))
         self.top_k, self.combine = top_k, combine
         self.answers = (1,) * experts
         self.balance: Tensor | None = None
+        self.register_buffer("threshold", None if threshold is None or experts == 1 else torch.tensor(threshold))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., features) to (..., features)."""
@@ -71,7 +83,7 @@ class MoE(nn.Module):
             return alone
         logits = self.router(x)
         self.balance = self._balance(x, logits) if self.training else None
-        weights = self._of_experts(WEIGHTS[self.combine](logits, self.top_k))
+        weights = self._of_experts(self.combined(logits))
         if self.training and self.top_k < len(self.experts) and sparse.may_skip_rows(self.experts):
             return sparse.mixed(x, weights, self.experts)
         terms = [weights[..., e : e + 1] * expert(x) for e, expert in enumerate(self.experts)]
@@ -82,7 +94,18 @@ class MoE(nn.Module):
         """Each expert's weight in the output: (..., features) -> (..., experts)."""
         if self.router is None:
             return torch.ones_like(x[..., :1])
-        return self._of_experts(WEIGHTS[self.combine](self.router(x), self.top_k))
+        return self._of_experts(self.combined(self.router(x)))
+
+    def combined(self, logits: Tensor) -> Tensor:
+        """The weights of router outputs, all or some of them, by their logits: (..., outputs) -> (..., outputs)."""
+        weights = WEIGHTS[self.combine](logits, min(self.top_k, logits.shape[-1]))
+        return weights if self.threshold is None else reaching(weights, self.threshold)
+
+    def scores(self, logits: Tensor) -> Tensor:
+        """The router scores of the pairs of each row and the experts that it is routed to, the highest first: (...,
+        outputs) -> (..., top_k)."""
+        top_k = min(self.top_k, logits.shape[-1])
+        return torch.topk(WEIGHTS[self.combine](logits, top_k), top_k, dim=-1).values
 
     def _of_experts(self, routed: Tensor) -> Tensor:
         """The weights of the router's outputs, (..., outputs), as those of experts, (..., experts)."""
@@ -178,5 +201,5 @@ class MoE(nn.Module):
     def _settle(self) -> None:
         """What follows from the experts that are left."""
         if len(self.experts) == 1:
-            self.router, self.answers = None, (1,)
+            self.router, self.answers, self.threshold = None, (1,), None
         self.top_k = min(self.top_k, sum(self.answers))

@@ -34,6 +34,11 @@ def plain_weights(logits: Tensor, top_k: int) -> Tensor:
     return torch.softmax(logits, dim=-1) * mask.to(logits.dtype).sum(dim=-2)
 
 
+def reaching(weights: Tensor, threshold: Tensor) -> Tensor:
+    """The weights that are at least the threshold, a scalar; zero elsewhere. Which do depends on no other row."""
+    return weights * (weights >= threshold).to(weights.dtype)
+
+
 WEIGHTS = {Combine.CHOSEN: combine_weights, Combine.PLAIN: plain_weights}
 
 

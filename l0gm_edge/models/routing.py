@@ -37,7 +37,7 @@ def layer(width: int, moe: network.MoE, counts: Mapping[str, int] | None = None)
     Raises RecipeError when there are too few.
     """
     if moe.routing is Awareness.AGNOSTIC or counts is None:
-        return MoE(width, moe.hidden, moe.experts, moe.top_k, moe.combine)
+        return mixture(width, moe, moe.experts)
     shares = {name: len(range(place, moe.experts, len(counts))) for place, name in enumerate(counts)}
     if min(shares.values()) < moe.top_k:
         raise RecipeError(
@@ -45,8 +45,13 @@ def layer(width: int, moe: network.MoE, counts: Mapping[str, int] | None = None)
             where="moe.routing: aware",
             allowed=f"at least {moe.top_k * len(counts)}, moe.top_k for each of {', '.join(counts)}",
         )
-    layers = {name: MoE(width, moe.hidden, share, moe.top_k, moe.combine) for name, share in shares.items()}
+    layers = {name: mixture(width, moe, share) for name, share in shares.items()}
     return ByModality(layers, tuple(counts.values()))
+
+
+def mixture(width: int, moe: network.MoE, experts: int) -> MoE:
+    """So many experts for rows of this width, else as the recipe has them."""
+    return MoE(width, moe.hidden, experts, moe.top_k, moe.combine, moe.threshold)
 
 
 def is_aware(model: nn.Module) -> bool:

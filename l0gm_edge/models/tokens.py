@@ -1,11 +1,12 @@
 """How a modality becomes tokens of one width: patches through a linear layer, or ids looked up.
 
-One linear layer a modality and no convolutions, as in early-fusion models (arXiv 2504.07951).
+One linear layer a modality and no convolutions, as in early-fusion models (arXiv 2504.07951), unless a `stem` of
+convolutions is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from l0gm_edge.core import network
 from l0gm_edge.core.errors import RecipeError
+from l0gm_edge.models.encoders._convolution import body
 
 PADDING = 0
 MAP_DIMENSIONS = 3
@@ -87,6 +89,24 @@ class Patches(Tokenizer):
         return out
 
 
+class Regions(Tokenizer):
+    """Patches of what convolutions make of maps (n, channels, height, width): what a region shows, not its pixels."""
+
+    def __init__(self, shape: tuple[int, ...], stem: Sequence[int], patch: int, width: int) -> None:
+        super().__init__()
+        channels, *size = shape
+        self.stem = body(channels, stem)
+        down, across = (-(-extent // 2 ** (len(stem) - 1)) // patch for extent in size)
+        self.count = down * across
+        self.project = nn.Conv2d(stem[-1], width, patch, patch)
+        self.position = nn.Parameter(torch.randn(self.count, width) * 1.0)  # to be heard beside what is there
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, channels, height, width) to (n, count, width)."""
+        out: Tensor = self.project(self.stem(x)).flatten(2).transpose(1, 2) + self.position
+        return out
+
+
 def build(
     configs: Mapping[str, network.Tokens], shapes: Mapping[str, tuple[int, ...]], width: int
 ) -> dict[str, Tokenizer]:
@@ -102,6 +122,10 @@ def _one(name: str, config: network.Tokens, shape: tuple[int, ...], width: int) 
     assert config.patch is not None
     if not 1 <= len(shape) <= MAP_DIMENSIONS:
         raise _unfit(name, shape, "(features,), (steps, features) or (channels, height, width)")
+    if config.stem:
+        if len(shape) != MAP_DIMENSIONS or min(shape[1:]) < config.patch * 2 ** (len(config.stem) - 1):
+            raise _unfit(name, shape, "(channels, height, width), large enough for stem and patch")
+        return Regions(shape, config.stem, config.patch, width)
     return Patches(shape, config.patch, width)
 
 

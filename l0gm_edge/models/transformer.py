@@ -22,7 +22,15 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """Map states to states of the same shape."""
-        x = x + self.dropout(self.attention(self.norm1(x), bias))
+        return self.fed(self.attended(x, bias))
+
+    def attended(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """Its first half: what the tokens make of each other."""
+        out: Tensor = x + self.dropout(self.attention(self.norm1(x), bias))
+        return out
+
+    def fed(self, x: Tensor) -> Tensor:
+        """Its second half: what each makes of itself."""
         out: Tensor = x + self.dropout(self.feed_forward(self.norm2(x)))
         return out
 

@@ -19,6 +19,7 @@ from l0gm_edge.core.finish import Finishes
 from l0gm_edge.core.measurement import Measurement
 from l0gm_edge.core.plan import Exactness, PrunePlan
 from l0gm_edge.core.report import Report, Routing
+from l0gm_edge.core.subsets import Subsets
 from l0gm_edge.core.truth import Chains
 from l0gm_edge.core.value import Value
 from l0gm_edge.devices import Device
@@ -85,7 +86,16 @@ def report(context: Context, folder: Path) -> None:
     seconds = {stage: record.seconds for stage, record in records.items() if record is not None}
     left_out = store.read_value(Artifacts, context.run.path("compile") / "artifacts.json").left_out
     finishes = store.read_value(Finishes, context.run.path("finish") / FINISH).finishes
-    found = collect.collect(_evidence(context), outcome.verdicts, outcome.choices, routing, seconds, finishes, left_out)
+    found = collect.collect(
+        _evidence(context),
+        outcome.verdicts,
+        outcome.choices,
+        routing,
+        seconds,
+        finishes,
+        left_out,
+        learning.taught(context),
+    )
     store.write_value(folder / "report.json", found)
     store.write_text(folder / "report.md", markdown.render(found))
     store.write_text(folder / "report.html", html.render(found))
@@ -171,6 +181,7 @@ def _readings(context: Context, measured: Path) -> Evidence:
         hardware=context.hardware,
         plan=store.read_value(PrunePlan, run.path("prune") / "plan.json"),
         exactness=store.read_value(Exactness, run.path("prune") / "exactness.json"),
+        subsets=store.read_value(Subsets, run.path("recover") / "subsets.json"),
         reference={
             Role.DENSE: arrays.read(run.path("learn") / "logits.npz"),
             Role.COMPRESSED: arrays.read(run.path("recover") / "logits.npz"),

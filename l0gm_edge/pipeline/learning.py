@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -13,29 +14,29 @@ from torch import Tensor, nn
 from l0gm_edge.compile import export
 from l0gm_edge.core import arrays, scores, store
 from l0gm_edge.core.dataset import Dataset
-from l0gm_edge.core.distillation import OwnTeacher
+from l0gm_edge.core.distillation import LargerTeacher, OwnTeacher
 from l0gm_edge.core.errors import RecipeError
-from l0gm_edge.core.hardware import ChannelMultiple
+from l0gm_edge.core.larger import larger
 from l0gm_edge.core.network import Model
 from l0gm_edge.core.plan import PrunePlan, Sized
-from l0gm_edge.core.recipe import Gates, OwnModel, Recipe, SiteKind
-from l0gm_edge.core.report import Routing
+from l0gm_edge.core.recipe import OwnModel, Recipe, SiteKind
+from l0gm_edge.core.report import Routing, Taught
 from l0gm_edge.cost.latency import Latency
-from l0gm_edge.gates.session import Session
 from l0gm_edge.learn import courses, evaluate, routing, temper
 from l0gm_edge.learn.batches import tensors
 from l0gm_edge.learn.distill import Teacher
 from l0gm_edge.learn.loop import forget
 from l0gm_edge.models import fusion
-from l0gm_edge.pipeline import own_model, sizing, tabulating
+from l0gm_edge.pipeline import gating, own_model, sizing, tabulating
 from l0gm_edge.pipeline.arithmetic import fixed_arithmetic
 from l0gm_edge.pipeline.context import Context
 from l0gm_edge.pipeline.cuts import Subject
 from l0gm_edge.pipeline.tabulating import Tables
-from l0gm_edge.prune import experts, reduce
 from l0gm_edge.prune import prune as pruning
+from l0gm_edge.prune import reduce
 from l0gm_edge.prune.cut import replay
 
+TEACHER, TAUGHT = "teacher.safetensors", "teacher.json"
 PROOF_ROWS = 256
 """Real validation samples on which the cut is proved."""
 
@@ -50,14 +51,21 @@ def rehearse(context: Context) -> None:
         fusion.require_readable(recipe.model, data)
     if isinstance(recipe.model, OwnModel):
         own_model.require_fit(fresh_model(recipe, data), recipe.model, own_model.KEY, data)
+    if recipe.learn.drop_modalities and len(data.shapes) < 2:
+        raise RecipeError(
+            f"learn.drop_modalities: data set {data.name} has {', '.join(data.shapes)} alone",
+            where=f"recipe {recipe.name}",
+            todo="leave the key out: a row never misses all of its modalities",
+        )
     if recipe.prune.experts is not None:
         reduce.require_fit(fresh_model(recipe, data), recipe.prune.experts)
     if recipe.distill is not None:
-        Teacher(_own_teacher(recipe, data) or fresh_model(recipe, data), recipe.distill).require_taps(
+        Teacher(_fresh_teacher(recipe, data) or fresh_model(recipe, data), recipe.distill).require_taps(
             fresh_model(recipe, data)
         )
     if not recipe.gates.target.asks_for_latency:  # what meets that, the device will say
-        attach(recipe, fresh_model(recipe, data), data, channel_multiple(context))
+        gating.attach(recipe, fresh_model(recipe, data), data, gating.channel_multiple(context))
+    courses.require_fit(recipe, fresh_model(recipe, data), *tensors(data.train.take(slice(0, 2))))
     example, _ = tensors(data.calibration.take(slice(0, 1)))
     export.program(fresh_model(recipe, data), example)
     if recipe.learn.fold_temperature:
@@ -72,7 +80,7 @@ def tabulate(context: Context, folder: Path) -> None:
     """
     recipe, data, found = context.recipe, context.dataset, tables(context)
     latency = Latency(found.tables, _subject(context).size, recipe.gates.target)
-    attach(recipe, fresh_model(recipe, data), data, channel_multiple(context), latency)
+    gating.attach(recipe, fresh_model(recipe, data), data, gating.channel_multiple(context), latency)
     store.write_value(folder / "tables.json", found)
 
 
@@ -86,10 +94,20 @@ def learn(context: Context, folder: Path) -> None:
     """Train the dense reference, then the gated model."""
     recipe, data = context.recipe, context.dataset
     dense = fresh_model(recipe, data)
-    histories = {courses.DENSE: courses.train_dense(recipe, dense, data, folder, context.progress)}
+    histories = courses.train_before(recipe, dense, data, folder, context.progress)
+    start = copy.deepcopy(dense.state_dict()) if histories else None
+    histories[courses.DENSE] = courses.train_dense(recipe, dense, data, folder, context.progress)
     gated = fresh_model(recipe, data)
-    session = attach(recipe, gated, data, channel_multiple(context), _latency(context))
-    teacher = _own_teacher(recipe, data) or dense
+    if start is not None:
+        gated.load_state_dict(start)
+    session = gating.attach(recipe, gated, data, gating.channel_multiple(context), _latency(context))
+    teacher = _fresh_teacher(recipe, data) or dense
+    if (asked := _larger(recipe)) is not None:
+        histories[courses.TEACHER] = courses.train_dense(
+            larger(recipe, asked), teacher, data, folder, context.progress, courses.TEACHER
+        )
+        _save_weights(folder / TEACHER, teacher)
+        store.write_value(folder / TAUGHT, _judged(asked, teacher, data))
     histories[courses.GATED] = courses.train_gated(recipe, gated, teacher, session, data, folder, context.progress)
     _save_weights(folder / "dense.safetensors", dense)
     _save_weights(folder / "gated.safetensors", gated)
@@ -107,7 +125,7 @@ def prune(context: Context, folder: Path) -> None:
     learned = context.run.path("learn")
     model = fresh_model(recipe, data)
     latency = _latency(context)
-    session = attach(recipe, model, data, channel_multiple(context), latency)
+    session = gating.attach(recipe, model, data, gating.channel_multiple(context), latency)
     session.load_state_dict(load_file(learned / "gates.safetensors"))
     _with_weights(model, learned / "gated.safetensors")
     real, _ = tensors(data.validation.take(slice(0, PROOF_ROWS)))
@@ -130,7 +148,9 @@ def prune(context: Context, folder: Path) -> None:
 def recover(context: Context, folder: Path) -> None:
     """Train the cut model for the steps that are left."""
     recipe, data = context.recipe, context.dataset
-    teacher = _own_teacher(recipe, data) or dense_model(context)
+    teacher = _fresh_teacher(recipe, data) or dense_model(context)
+    if _larger(recipe) is not None:
+        _with_weights(teacher, context.run.path("learn") / TEACHER)
     small = small_model(context, "prune")
     history = courses.train_recovery(recipe, small, teacher, data, folder, context.progress)
     if recipe.learn.fold_temperature:
@@ -140,6 +160,7 @@ def recover(context: Context, folder: Path) -> None:
     _save_weights(folder / "model.safetensors", small)
     _save_logits(folder / "logits.npz", small, data)
     store.write_value(folder / "routing.json", _routing(context, small))
+    store.write_value(folder / "subsets.json", evaluate.partly(dense_model(context), small, data))
     store.write_value(folder / "history.json", history)
     forget(courses.RECOVERY, folder)
 
@@ -166,8 +187,33 @@ def small_model(context: Context, stage: str | None) -> nn.Module:
     return small if stage is None else _with_weights(small, context.run.path(stage) / "model.safetensors")
 
 
+def taught(context: Context) -> Taught | None:
+    """What is known of the larger teacher; None when there is none."""
+    path = context.run.path("learn") / TAUGHT
+    return store.read_value(Taught, path) if _larger(context.recipe) is not None else None
+
+
+def _judged(asked: LargerTeacher, teacher: nn.Module, data: Dataset) -> Taught:
+    return Taught(
+        scale=asked.scale,
+        parameters=sum(parameter.numel() for parameter in teacher.parameters()),
+        accuracy=scores.accuracy(evaluate.logits(teacher, data.test), data.test.labels),
+    )
+
+
+def _larger(recipe: Recipe) -> LargerTeacher | None:
+    teacher = recipe.distill.teacher if recipe.distill is not None else None
+    return teacher if isinstance(teacher, LargerTeacher) else None
+
+
+def _fresh_teacher(recipe: Recipe, data: Dataset) -> nn.Module | None:
+    """The recipe's given teacher, or its larger one, which is not trained yet; None when the dense model teaches."""
+    asked = _larger(recipe)
+    return _own_teacher(recipe, data) if asked is None else fresh_model(larger(recipe, asked), data)
+
+
 def _own_teacher(recipe: Recipe, data: Dataset) -> nn.Module | None:
-    """The recipe's given teacher; None when the dense model teaches."""
+    """The recipe's given teacher."""
     if recipe.distill is None or not isinstance(recipe.distill.teacher, OwnTeacher):
         return None
     teacher, key = recipe.distill.teacher, "distill.teacher.entry"
@@ -192,54 +238,13 @@ def _routing(context: Context, small: nn.Module) -> Routing:
     return routing.routing(small, context.dataset.validation, names)
 
 
-def channel_multiple(context: Context) -> ChannelMultiple:
-    """The multiples that the cut's widths are rounded to."""
-    return context.hardware.channel_multiple if context.recipe.prune.round_widths else ChannelMultiple()
-
-
-def attach(
-    recipe: Recipe, model: nn.Module, data: Dataset, multiple: ChannelMultiple, latency: Latency | None = None
-) -> Session:
-    """Gates on the recipe's model, whose widths are rounded to these multiples; a target in ms needs `latency`."""
-    example, _ = tensors(data.train.take(slice(0, 2)))
-    return Session(model, example, gates_of(recipe), pruning.multiples(multiple), _interfaces(model), latency)
-
-
-def gates_of(recipe: Recipe) -> Gates:
-    """The recipe's gates: not on experts where `prune.experts` chooses these without, else leaving it enough of them.
-
-    Raises RecipeError where nothing else is gated.
-    """
-    fewer, gates = recipe.prune.experts, recipe.gates
-    if fewer is None:
-        return gates
-    if experts.plugin(fewer.by).LEARNED:
-        if SiteKind.EXPERTS not in gates.sites:
-            raise RecipeError(
-                f"prune.experts.by: '{fewer.by}' needs gates on experts",
-                where=f"recipe {recipe.name}",
-                allowed="experts among gates.sites",
-            )
-        return gates.model_copy(update={"min_experts": max(gates.min_experts, fewer.keep)})
-    sites = tuple(kind for kind in gates.sites if kind is not SiteKind.EXPERTS)
-    if not sites:
-        raise RecipeError(
-            f"gates.sites: experts alone, which prune.experts chooses by '{fewer.by}'",
-            where=f"recipe {recipe.name}",
-            allowed="other sites to gate, or prune.experts.by: gate",
-        )
-    return gates.model_copy(update={"sites": sites})
-
-
-def _interfaces(model: nn.Module) -> tuple[str, ...]:
-    return tuple(model.interface_layers()) if isinstance(model, fusion.Network) else ()
-
-
 def _subject(context: Context) -> Subject:
     """The model that is not trained, as its cuts are timed."""
     model = fresh_model(context.recipe, context.dataset)
     example, _ = tensors(context.dataset.calibration.take(slice(0, 1)))
-    return Subject.of(model, example, gates_of(context.recipe), channel_multiple(context), _interfaces(model))
+    return Subject.of(
+        model, example, gating.gates_of(context.recipe), gating.channel_multiple(context), gating.interfaces(model)
+    )
 
 
 def _timed_rows(context: Context) -> dict[str, NDArray[np.generic]]:

@@ -14,7 +14,7 @@ from l0gm_edge.core.errors import RecipeError, RefusedInput
 from l0gm_edge.core.hardware import ChannelMultiple
 from l0gm_edge.core.progress import Silent
 from l0gm_edge.core.recipe import Recipe, Target
-from l0gm_edge.pipeline import learning
+from l0gm_edge.pipeline import gating, learning
 from l0gm_edge.pipeline.context import Context
 from l0gm_edge.pipeline.describing import describe
 
@@ -117,7 +117,7 @@ def _found(data: Dataset) -> dict[str, object]:
 def _described(recipe: Recipe, data: Dataset) -> Description:
     anything = recipe.gates.model_copy(update={"target": Target(active_fraction=1.0)})
     model = learning.fresh_model(recipe, data)
-    session = learning.attach(recipe.model_copy(update={"gates": anything}), model, data, ChannelMultiple())
+    session = gating.attach(recipe.model_copy(update={"gates": anything}), model, data, ChannelMultiple())
     session.close()
     found = describe(session)
     wanted = ", ".join(f"{name} {value:,}" for name, value in recipe.gates.target if value is not None)

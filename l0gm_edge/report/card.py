@@ -103,7 +103,7 @@ def _unmeasured(report: Report) -> Iterator[str]:
     for name, field in figures.items():
         if any(getattr(row, field) is None for row in rows):
             yield name
-    yield "accuracy with a modality missing"
+    yield f"accuracy {'of the files ' if report.subsets.given else ''}with a modality missing"
 
 
 @cache

@@ -10,7 +10,15 @@ from l0gm_edge.core import environment, latency, scores
 from l0gm_edge.core.artifact import Role
 from l0gm_edge.core.evidence import BASE_SCHEME, Evidence, Measured, side_by_side
 from l0gm_edge.core.finish import Finish
-from l0gm_edge.core.report import ArtifactRow, CompressedScores, Floor, ModelScores, Report, Routing
+from l0gm_edge.core.report import (
+    ArtifactRow,
+    CompressedScores,
+    Floor,
+    ModelScores,
+    Report,
+    Routing,
+    Taught,
+)
 from l0gm_edge.core.verdict import Choice, Status, Verdict, run_status
 
 
@@ -22,6 +30,7 @@ def collect(
     seconds: Mapping[str, float],
     finishes: Sequence[Finish] = (),
     left_out: Sequence[str] = (),
+    teacher: Taught | None = None,
 ) -> Report:
     """The report of a run; `seconds` is what each stage took, `left_out` the schemes without artifact.
 
@@ -44,6 +53,8 @@ def collect(
         finishes=tuple(finishes),
         ways=tuple(evidence.ways.values()),
         routing=routing,
+        subsets=evidence.subsets,
+        teacher=teacher,
         environment=environment.describe(),
         seconds=dict(seconds),
     )

@@ -14,6 +14,7 @@ from l0gm_edge.report.lineup import Entry, RuntimeGroup, Standing, by_runtime
 from l0gm_edge.report.outcome import outcome
 
 SIGNS = {Status.PASS: "✅", Status.FAIL: "❌", Status.INCONCLUSIVE: "⚠️"}
+SUBSET_COLUMNS = ("given", "accuracy, dense → compressed", "ECE scaled, dense → compressed")
 COLUMNS = ("artifact", "accuracy", "ECE raw → scaled", "p50 / p90", "speed-up", "file", "smaller", "standing")
 
 
@@ -36,6 +37,7 @@ def render(report: Report) -> str:
             ),
             "",
             *table(COLUMNS, [line for group in groups for line in _lines(group)]),
+            *_subsets(report),
             *_rejected(groups),
             *_notes(report),
             *_unmeasured(report),
@@ -70,6 +72,20 @@ def _entry(entry: Entry) -> list[str]:
         wording.gain(row.bytes_ratio_to_dense),
     )
     return [f"**{name}**" if strong else name, *_row(cells), f"**{standing}**" if strong else standing]
+
+
+def _subsets(report: Report) -> list[str]:
+    """Both models with one modality missing, and with all there; empty for a single modality."""
+    subsets = report.subsets
+    rows = (
+        (
+            ", ".join(one.modalities),
+            f"{wording.percent(one.dense.accuracy)} → {wording.percent(one.compressed.accuracy)}",
+            f"{wording.decimal(one.dense.ece_scaled)} → {wording.decimal(one.compressed.ece_scaled)}",
+        )
+        for one in (*subsets.one_missing, *subsets.given[-1:])
+    )
+    return ["", *table(SUBSET_COLUMNS, map(_row, rows))] if subsets.given else []
 
 
 def _rejected(groups: Sequence[RuntimeGroup]) -> list[str]:

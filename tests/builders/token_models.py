@@ -15,12 +15,15 @@ CLASSES, VOCABULARY = 4, 30
 
 def recipe(name: str, target: Target | None = None, *, experts: int = 4, **learn: object) -> Recipe:
     tokens = {"audio": Tokens(patch=4), "image": Tokens(patch=4), "words": Tokens(vocabulary=VOCABULARY)}
+    asks = "words" if name == "reasoning" else None
     settings = {"steps": 24, "batch_size": 16, "checkpoint_every": 8} | learn
     return Recipe(
         name=f"tokens-{name}",
         seed=3,
         data=Data(name="made_up"),
-        model=Model(fusion=name, tokens=tokens, transformer=Transformer(blocks=2, heads=2), latent=16, dropout=0.1),
+        model=Model(
+            fusion=name, tokens=tokens, transformer=Transformer(blocks=2, heads=2), asks=asks, latent=16, dropout=0.1
+        ),
         moe=MoE(experts=experts, top_k=1, hidden=12, combine="plain"),
         gates=Gates(target=target or Target(active_fraction=0.5), min_units=1),
         learn=Learn(**settings),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,6 +82,27 @@ def test_a_program_calls_it_by_input_name(bundle: Path) -> None:
     assert found == classifier.told(np.load(bundle / classifier.model["expected"]))[1:3]
     with pytest.raises(ValueError, match=r"input image has shape \(1, 5\), not \(1, 6\)"):
         classifier.classify(image=rows[:1, :5])
+
+
+def test_a_missing_input_is_zeros(bundle: Path) -> None:
+    classifier = consume.Classifier(bundle)
+    (spec,) = classifier.model["inputs"]
+    two = {
+        "inputs": [spec, spec | {"name": "words", "dtype": "int64", "shape": [1, 4]}],
+        "outputs": [{"quantization": None}],
+    }
+    seen = {}
+
+    def predict(row: dict[str, Any]) -> Any:
+        seen.update(row)
+        return np.zeros((1, 2), np.float32)
+
+    consume.logits(predict, two, {"image": None, "words": np.ones((3, 4), np.int64)})
+    assert seen["image"].shape == (1, 6)
+    assert not seen["image"].any()
+    assert seen["words"].all()
+    with pytest.raises(KeyError, match="words"):
+        consume.logits(predict, two, {"image": np.ones((3, 6), np.float32)})
 
 
 def test_it_stands_alone(bundle: Path) -> None:

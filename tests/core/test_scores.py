@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, f1_score, log_loss, roc_auc_score
+from sklearn.metrics.pairwise import cosine_similarity
 
 from l0gm_edge.core import scores
 
@@ -151,3 +152,18 @@ def test_score_fits_on_validation_and_reports_on_test() -> None:
     assert found.accuracy == scores.accuracy(*test)
     assert found.ece_scaled == scores.ece(*test, found.temperature) < found.ece
     assert found.nll_scaled < found.nll
+
+
+def test_recall_counts_the_own_key_among_the_most_alike() -> None:
+    draw = np.random.default_rng(0)
+    keys = draw.normal(size=(50, 6))
+    queries = 3 * keys + draw.normal(size=keys.shape)
+    alike = cosine_similarity(queries, keys)
+    for k in (1, 5, 50):
+        best = np.argsort(-alike, axis=1)[:, :k]
+        assert scores.recall_at(queries, keys, k) == np.mean([row in best[row] for row in range(50)])
+
+
+def test_keys_that_are_all_alike_find_nothing() -> None:
+    assert scores.recall_at(np.ones((10, 3)), np.ones((10, 3)), 5) == 0.0
+    assert scores.recall_at(np.zeros((10, 3)), np.eye(10, 3), 5) == 0.0

@@ -163,3 +163,25 @@ def test_a_tap_that_is_in_neither_model_gets_the_nearest_name() -> None:
     teacher = Teacher(Net(4), Distill(features=Features(at=("trunk.0", "trunc"))))
     with pytest.raises(RecipeError, match=r"the model has no module 'trunc'; did you mean 'trunk'\?"):
         teacher.require_taps(Net(4))
+
+
+def test_relations_of_several_modules_reach_across_them() -> None:
+    student, model = Net(4), Net(4)
+    at = ("trunk.0", "trunk")
+    teacher = Teacher(model, Distill(weight=0.5, relations=Relations(weight=2, at=at)))
+    x = torch.randn(6, 6)
+    with tapped(student, teacher.taps) as seen:
+        logits = student(x)
+    both = [torch.cat([net.trunk[0](x), net.trunk(x)]) for net in (student, model)]
+    found = teacher.loss(torch.tensor(0.0), logits, seen, {"x": x})
+    soft = losses.distillation(logits, model(x), 2)
+    assert found.item() == pytest.approx((0.5 * soft + 2 * relations(*both)).item(), rel=1e-5)
+
+
+def test_modules_of_other_widths_have_no_relations_across() -> None:
+    teacher = Teacher(Net(4), Distill(relations=Relations(at=("trunk", "head"))))
+    x = torch.randn(6, 6)
+    with tapped(net := Net(4), teacher.taps) as seen:
+        logits = net(x)
+    with pytest.raises(RecipeError, match=r"distill\.relations\.at: outputs of widths 4, 3"):
+        teacher.loss(torch.tensor(0.0), logits, seen, {"x": x})

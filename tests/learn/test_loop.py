@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-from l0gm_edge.core.dataset import Split
+from l0gm_edge.core import scores
+from l0gm_edge.core.dataset import Dataset, Split
 from l0gm_edge.core.errors import TrainingDiverged
 from l0gm_edge.core.progress import Silent
 from l0gm_edge.core.recipe import Recipe
 from l0gm_edge.gates.session import Session
 from l0gm_edge.learn import checkpoint, courses, schedule
 from l0gm_edge.learn.distill import Teacher
-from l0gm_edge.learn.evaluate import logits
+from l0gm_edge.learn.evaluate import logits, partly
 from l0gm_edge.learn.history import History
 from l0gm_edge.learn.loop import Course, forget, train
 from l0gm_edge.models.fusion.late import LateFusion
@@ -167,3 +168,31 @@ def test_logits_are_those_of_the_whole_split_at_once() -> None:
     with torch.no_grad():
         inputs = {name: torch.from_numpy(values) for name, values in many.inputs.items()}
         np.testing.assert_allclose(found, model(**inputs).numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_course_with_modalities_dropped_goes_on_to_the_bit(tmp_path: Path) -> None:
+    config = fusion_models.recipe(drop_modalities=0.4)
+    whole, _ = run(config, tmp_path / "whole", gated=False)
+    with pytest.raises(Stopped):
+        run(config, tmp_path / "ended", gated=False, stop=13)
+    ended, _ = run(config, tmp_path / "ended", gated=False)
+    kept, _ = run(fusion_models.recipe(), tmp_path / "kept", gated=False)
+    assert all(torch.equal(value, ended[name]) for name, value in whole.items())
+    assert any(not torch.equal(value, kept[name]) for name, value in whole.items())
+
+
+def test_figures_of_every_subset_are_those_of_rows_with_zeros(tmp_path: Path) -> None:
+    dense, small = (fusion_models.model(fusion_models.recipe(), seed=seed) for seed in (0, 1))
+    splits = {name: fusion_models.rows(40, seed) for seed, name in enumerate(("validation", "test"))}
+    data = Dataset("made-up", fusion_models.SHAPES, tuple("abcd"), train=ROWS, calibration=ROWS, **splits)
+    found = partly(dense, small, data)
+    assert found.names == ("audio", "image", "table")
+    assert [found.missing(one) for one in found.one_missing] == [("table",), ("image",), ("audio",)]
+    test = splits["test"]
+    (one,) = [one for one in found.given if one.modalities == ("table",)]
+    hidden = {name: np.zeros_like(values) for name, values in test.inputs.items()} | {"table": test.inputs["table"]}
+    scaled = scores.fit_temperature(logits(small, splits["validation"]), splits["validation"].labels)
+    alone = logits(small, Split(hidden, test.labels))
+    assert one.compressed.accuracy == scores.accuracy(alone, test.labels)
+    assert one.compressed.ece_scaled == scores.ece(alone, test.labels, scaled)
+    assert found.given[-1].dense.accuracy == scores.accuracy(logits(dense, test), test.labels)

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from l0gm_edge.core.network import Combine
 from l0gm_edge.core.recipe import SiteKind
 from l0gm_edge.models.moe import MoE
 from l0gm_edge.models.router import balance_loss, combine_weights
@@ -97,3 +98,44 @@ def test_balance_reaches_the_router_and_not_what_gates_add_to_its_logits() -> No
     assert torch.autograd.grad(moe.balance, added, allow_unused=True, retain_graph=True) == (None,)  # no gradient
     (found,) = torch.autograd.grad(moe.balance, moe.router.weight)
     torch.testing.assert_close(found, *torch.autograd.grad(expected, moe.router.weight))
+
+
+@given(st.integers(2, 6), st.floats(0, 1), st.data())
+def test_below_the_threshold_a_row_goes_without_an_expert(experts: int, threshold: float, data: st.DataObject) -> None:
+    k = data.draw(st.integers(1, experts))
+    torch.manual_seed(0)
+    moe, x = MoE(6, 5, experts, k, Combine.PLAIN, threshold).eval(), torch.randn(4, 6)
+    with torch.no_grad():
+        chances = moe.router(x).softmax(-1)
+        first = [set(row.tolist()) for row in chances.topk(k).indices]
+        for row in range(4):
+            kept = [e for e in first[row] if float(chances[row, e]) >= float(moe.threshold)]
+            expected = sum((chances[row, e] * moe.experts[e](x[row]) for e in kept), torch.zeros(6))
+            torch.testing.assert_close(moe(x)[row], expected)
+
+
+def test_scores_are_those_of_the_experts_that_a_row_is_routed_to_whatever_the_threshold() -> None:
+    torch.manual_seed(0)
+    moe, x = MoE(6, 5, 4, 2, Combine.PLAIN, 0.9), torch.randn(7, 3, 6)
+    logits = moe.router(x)
+    assert torch.equal(moe.scores(logits), logits.softmax(-1).sort(descending=True).values[..., :2])
+
+
+def test_a_threshold_goes_with_the_router_and_only_layers_that_have_one_keep_it() -> None:
+    moe = MoE(6, 5, 3, 2, Combine.PLAIN, 0.25)
+    assert "threshold" in moe.state_dict()
+    assert "threshold" not in MoE(6, 5, 3, 2, Combine.PLAIN).state_dict()
+    assert MoE(6, 5, 1, 1, Combine.PLAIN, 0.25).threshold is None
+    moe.keep_units((1,))
+    assert moe.threshold is None
+    assert "threshold" not in moe.state_dict()
+
+
+def test_of_a_merged_expert_each_member_has_its_own_threshold() -> None:
+    torch.manual_seed(0)
+    moe, x = MoE(6, 5, 3, 3, Combine.PLAIN, 0.4).eval(), torch.randn(50, 6)
+    apart = moe.weights(x)
+    moe.regroup(((0, 2), (1,)))
+    together = moe.weights(x)
+    torch.testing.assert_close(together, torch.stack([apart[:, 0] + apart[:, 2], apart[:, 1]], dim=1))
+    assert bool((together[:, 0] == 0).any())

@@ -15,6 +15,7 @@ from l0gm_edge.core.network import Encoder, Model
 from l0gm_edge.core.plan import SiteCut
 from l0gm_edge.core.recipe import Data, Gates, Learn, Recipe, SiteKind, Target
 from l0gm_edge.core.report import ArtifactRow, Bin, CompressedScores, Floor, ModelScores, Report, Routing
+from l0gm_edge.core.subsets import Given, Partial, Subsets
 from l0gm_edge.core.verdict import Status, Verdict
 
 HOSTILE = "<script>alert(\"1\")</script> </style> | `code` & 'quotes' [link](http://example.com) @someone \x00 ✓"
@@ -190,6 +191,21 @@ def verdicts_on(row: ArtifactRow) -> list[Verdict]:
     ]
 
 
+def subsets(image: str = "image", audio: str = "audio") -> Subsets:
+    """Each of two modalities alone, and both."""
+    figures = {(audio,): 0.612, (image,): 0.743, (audio, image): 0.918}
+    return Subsets(
+        given=tuple(
+            Given(
+                modalities=names,
+                dense=Partial(accuracy=accuracy, ece=0.12, ece_scaled=0.09),
+                compressed=Partial(accuracy=accuracy - 0.011, ece=0.13, ece_scaled=0.08),
+            )
+            for names, accuracy in figures.items()
+        )
+    )
+
+
 def recipe(description: str = "Degraded digits and spoken digits, fused late, with eight experts.") -> Recipe:
     """The recipe of a late-fusion run."""
     encoder = Encoder(encoder="convolution", widths=(32, 64), out=64)
@@ -224,6 +240,7 @@ def report(**changes: Any) -> Report:
         ),
         "sites": sites(),
         "routing": Routing(layers=(layer_routing(),)),
+        "subsets": subsets(),
         "environment": {"processor": "Intel(R) Xeon(R) @ 2.10GHz", "l0gm-edge": "0.1.0", "commit": "02c700bfeed"},
         "seconds": {"learn": 141.2, "prune": 1.31, "quantize": 8.4, "compile": 31.0, "measure": 62.5},
     }
@@ -258,7 +275,8 @@ def inconclusive() -> Report:
     few = {"status": Status.INCONCLUSIVE, "limit": 0.5, "unit": "ms", "reason": "too few runs"}
     theirs = [verdict("p50_latency", row.name, **few) for row in rows if row.role is Role.COMPRESSED]
     nothing = {"sites": (), "floors": (), "environment": {}, "seconds": {}}
-    return report(passed=False, artifacts=rows, verdicts=tuple(ours + theirs), routing=Routing(), **nothing)
+    nothing |= {"routing": Routing(), "subsets": Subsets()}
+    return report(passed=False, artifacts=rows, verdicts=tuple(ours + theirs), **nothing)
 
 
 def hostile() -> Report:
@@ -275,6 +293,7 @@ def hostile() -> Report:
         artifacts=rows,
         sites=tuple(one.model_copy(update={"site": HOSTILE}) for one in sites()),
         routing=Routing(layers=(layer_routing(module=HOSTILE, rows=(HOSTILE,), experts=(HOSTILE,), share=((1.0,),)),)),
+        subsets=subsets(HOSTILE),
         environment={HOSTILE: HOSTILE},
         seconds={HOSTILE: 1.0},
     )

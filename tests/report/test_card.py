@@ -32,14 +32,14 @@ def tables(text: str) -> list[list[list[str]]]:
 
 def test_every_table_is_whole(any_report: Report) -> None:
     found = tables(card.render(any_report, MATERIAL))
-    assert len(found) == 4
+    assert len(found) == (5 if any_report.subsets.given else 4)
     for table in found:
         assert {len(row) for row in table} == {len(table[0])}
 
 
 def test_the_figures_are_the_reports(reports: dict[str, Report]) -> None:
     report = reports["passing"]
-    splits, modalities, figures, confidence = tables(card.render(report, MATERIAL))
+    splits, modalities, figures, subsets, confidence = tables(card.render(report, MATERIAL))
     assert [row[:2] for row in splits[2:]] == [
         ["train", "50.0\u00a0k"],
         ["validation", "2,000"],
@@ -51,6 +51,7 @@ def test_the_figures_are_the_reports(reports: dict[str, Report]) -> None:
     shipped = [row for row in report.artifacts if row.chosen]
     assert [row[0] for row in figures[4:]] == [row.name.replace("_", r"\_") for row in shipped]
     assert figures[4][1] == "91.5\u00a0%"
+    assert subsets[3] == ["image", "73.2\u00a0%", "0.130 → 0.080"]
     assert confidence[4][2] == "0.037 → 0.017"
     assert confidence[2][1:3] == ["1.370", "0.041 → 0.019"]
 
@@ -58,7 +59,8 @@ def test_the_figures_are_the_reports(reports: dict[str, Report]) -> None:
 def test_what_is_open_and_what_was_not_measured_stands_under_limits(reports: dict[str, Report]) -> None:
     limits = {kind: card.render(report, MATERIAL).partition("## Limits")[2] for kind, report in reports.items()}
     assert "- No check of the run, or of a file that ships, is open." in limits["passing"]
-    assert "- Not measured: energy, accuracy with a modality missing." in limits["passing"]
+    assert "- Not measured: energy, accuracy of the files with a modality missing." in limits["passing"]
+    assert ", energy, accuracy with a modality missing." not in limits["inconclusive"]
     assert r"- FAIL: parameter\_fraction: not as it should be" in limits["failing"]
     assert "- No file was found sound, so none ships." in limits["inconclusive"]
 

@@ -177,7 +177,7 @@ def test_any_figures_and_texts_give_a_sound_page(
     report = base.model_copy(update={"artifacts": artifacts, "floors": floors, "recipe": recipe})
     page = Page(html.render(report))
     assert "script" not in page.tags
-    assert page.tags.count("h2") == 9
+    assert page.tags.count("h2") == 10
 
 
 def test_every_layer_of_experts_has_its_table(reports: dict[str, Report]) -> None:
@@ -190,3 +190,10 @@ def test_every_layer_of_experts_has_its_table(reports: dict[str, Report]) -> Non
     assert {"moe", "blocks.1.experts"} <= {word.strip() for word in page.words}
     assert [value for _, name, value in page.attributes if name == "aria-label" and "blocks.1.experts" in value]
     assert "The model has no experts." in Page(html.render(reports["inconclusive"])).text
+
+
+def test_every_subset_of_modalities_has_a_row(reports: dict[str, Report]) -> None:
+    page = html.render(reports["passing"])
+    section = page.partition("<h2>With modalities missing</h2>")[2].partition("</section>")[0]
+    assert re.findall(r'<th scope="row">([^<]*)</th>', section) == ["audio", "image", "audio, image"]
+    assert "With modalities missing" not in html.render(reports["inconclusive"])

@@ -56,3 +56,12 @@ def test_no_text_of_the_run_is_mark_up(reports: dict[str, Report]) -> None:
     assert set(re.findall(r"<[^>]*>", text)) == {"<sub>", "</sub>"}
     assert "@" not in text
     assert not re.search(r"(?<!\\)[`\[]", text)
+
+
+def test_what_a_missing_modality_costs_stands_beside_all_of_them(reports: dict[str, Report]) -> None:
+    text = markdown.render(reports["passing"])
+    rows = [
+        line.split(" | ")[0] for line in text.splitlines() if " → " in line and line.startswith(("| audio", "| image"))
+    ]
+    assert rows == ["| audio", "| image", "| audio, image"]
+    assert "| image | 74.3\u00a0% → 73.2\u00a0% | 0.090 → 0.080 |" in text

@@ -14,8 +14,14 @@ from l0gm_edge.learn.batches import Inputs
 class Objective(Protocol):
     """What a file of this folder defines."""
 
+    ROUTES: bool
+    """Whether it says itself what routers should do, in the place of the recipe's balance loss."""
+
     def loss(self, model: nn.Module, inputs: Inputs, labels: Tensor, settings: Learn) -> tuple[Tensor, Tensor]:
-        """What is minimised, a scalar, and the logits (n, classes) of the same pass."""
+        """What is minimised, a scalar, and the logits (n, classes) of the same pass.
+
+        Raises RecipeError where it cannot be had of such a model.
+        """
 
 
 def plugin(name: str) -> Objective:

@@ -8,6 +8,8 @@ from l0gm_edge.core.recipe import Learn
 from l0gm_edge.learn import losses
 from l0gm_edge.learn.batches import Inputs
 
+ROUTES = False
+
 
 def loss(model: nn.Module, inputs: Inputs, labels: Tensor, settings: Learn) -> tuple[Tensor, Tensor]:
     """Cross-entropy with smoothed labels; see `Objective.loss`."""

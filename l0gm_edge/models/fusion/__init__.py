@@ -16,12 +16,15 @@ from l0gm_edge.core.network import Awareness, Encoder, Model, MoE, Tokens
 from l0gm_edge.core.recipe import Data, Recipe
 from l0gm_edge.models import routing
 
-OPTIONS = ("encoders", "tokens", "transformer")
+OPTIONS = ("encoders", "tokens", "transformer", "asks")
 """Keys of a model that not every fusion reads."""
 
 
 class Network(nn.Module):
     """Maps one keyword argument a modality, (n, *shape) each, to logits (n, classes)."""
+
+    head: nn.Linear
+    """The layer that gives the logits."""
 
     def __call__(self, **modalities: Tensor) -> Tensor:
         """Map one batch a modality to logits (n, classes)."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +12,10 @@ from l0gm_edge.core import network
 from l0gm_edge.models import encoders
 from l0gm_edge.models.fusion import Network
 from l0gm_edge.models.moe import MoE
+from l0gm_edge.models.routing import mixture
 
 TAKES = ("encoders",)
+Kind = TypeVar("Kind", bound="LateFusion")
 
 
 class LateFusion(Network):
@@ -23,7 +26,7 @@ class LateFusion(Network):
     ) -> None:
         super().__init__()
         self.encoders = nn.ModuleDict(dict(encoders))
-        self.fusion = nn.Linear(sum(encoder.interface.out_features for encoder in encoders.values()), latent)
+        self.fusion = nn.Linear(self.joined_width([one.interface.out_features for one in encoders.values()]), latent)
         self.dropout = nn.Dropout(dropout)
         self.moe = moe
         self.head = nn.Linear(latent, classes)
@@ -37,8 +40,18 @@ class LateFusion(Network):
     def latent(self, **modalities: Tensor) -> Tensor:
         """The shared latent (n, latent), which the experts read."""
         interfaces = [encoder(modalities[name]) for name, encoder in self.encoders.items()]
-        out: Tensor = self.dropout(self.fusion(torch.cat(interfaces, dim=-1)).relu())
+        out: Tensor = self.dropout(self.fusion(self.joined(interfaces)).relu())
         return out
+
+    @staticmethod
+    def joined_width(widths: Sequence[int]) -> int:
+        """The width of interfaces of these widths, joined."""
+        return sum(widths)
+
+    @staticmethod
+    def joined(interfaces: Sequence[Tensor]) -> Tensor:
+        """Every modality's interface, (n, width) each, as one (n, joined width)."""
+        return torch.cat(list(interfaces), dim=-1)
 
     def interface_layers(self) -> frozenset[str]:
         """Paths of the layers that give each modality's classifier-facing interface."""
@@ -47,6 +60,13 @@ class LateFusion(Network):
 
 def build(model: network.Model, moe: network.MoE, shapes: Mapping[str, tuple[int, ...]], classes: int) -> LateFusion:
     """Make the network for modalities of these shapes."""
+    return assembled(LateFusion, model, moe, shapes, classes)
+
+
+def assembled(
+    kind: type[Kind], model: network.Model, moe: network.MoE, shapes: Mapping[str, tuple[int, ...]], classes: int
+) -> Kind:
+    """A network of this kind from its encoders and experts."""
     parts = {name: encoders.build(model.encoders[name], shapes[name]) for name in sorted(shapes)}
-    experts = MoE(model.latent, moe.hidden, moe.experts, moe.top_k, moe.combine)
-    return LateFusion(parts, model.latent, model.dropout, experts, classes)
+    experts = mixture(model.latent, moe, moe.experts)
+    return kind(parts, model.latent, model.dropout, experts, classes)

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from l0gm_edge.models.moe import MoE
-from l0gm_edge.models.router import WEIGHTS
 from l0gm_edge.prune.experts import Choice, Seen
 
 MOST, LEARNED = 8, False
@@ -40,7 +39,6 @@ class Errors:
 
     def of(self, kept: Sequence[int]) -> float:
         """The mean squared distance between the outputs with all experts and with these."""
-        top_k = min(self.layer.top_k, len(kept))
-        weights = WEIGHTS[self.layer.combine](self.logits[:, list(kept)], top_k)
+        weights = self.layer.combined(self.logits[:, list(kept)])
         given = (weights.unsqueeze(-1) * self.outputs[:, list(kept)]).sum(1)
         return float((given - self.whole).square().sum(1).mean())
