@@ -208,6 +208,7 @@ class MoE(nn.Module):
 
     def _settle(self) -> None:
         """What follows from the experts that are left."""
-        if len(self.experts) == 1:
+        always = self.combine is Combine.CHOSEN or sum(self.answers) == 1  # one merged expert may weigh less than 1
+        if len(self.experts) == 1 and always:
             self.router, self.answers, self.threshold = None, (1,), None
         self.top_k = min(self.top_k, sum(self.answers))

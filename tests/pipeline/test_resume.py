@@ -7,17 +7,18 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import tiny_road
+from killers import Killed, Killer
 
-from l0gm_edge.core import store
+from l0gm_edge.core import load, store
 from l0gm_edge.core.hardware import HardwareProfile
-from l0gm_edge.core.progress import Silent
 from l0gm_edge.core.recipe import Recipe
+from l0gm_edge.core.report import Taught
+from l0gm_edge.core.subsets import Subsets
 from l0gm_edge.pipeline import STAGES, learning, run_stage
 
 EXACT = ("learn", "prune", "recover", "quantize", "compile")
@@ -49,28 +50,6 @@ def files_of(folder: Path, stages: tuple[str, ...]) -> dict[str, dict[str, str]]
     return {stage: record.files for stage, record in records.items() if record is not None}
 
 
-class Killed(BaseException):
-    """Stands for a kill: nothing catches it."""
-
-
-class Killer(Silent):
-    """Ends the run in the middle of a course of training, after this many of its steps."""
-
-    def __init__(self, course: str, steps: int) -> None:
-        self.course, self.left = course, steps
-
-    @contextmanager
-    def task(self, description: str, total: int | None = None) -> Iterator[Killer]:
-        self.at_work = description
-        yield self
-
-    def advance(self, steps: int = 1, **fields: float) -> None:
-        if self.at_work == self.course:
-            self.left -= steps
-            if self.left < 0:
-                raise Killed
-
-
 @pytest.mark.usefixtures("torch_as_it_was")
 def test_training_ended_in_any_phase_goes_on_to_the_same_bytes(
     recipe: Recipe, hardware: HardwareProfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -85,6 +64,35 @@ def test_training_ended_in_any_phase_goes_on_to_the_same_bytes(
             run_stage(ended, "quantize", progress=Killer(course, steps))
     run_stage(ended, "quantize")
     require_same_learning(ended, whole)
+
+
+SHARED = (
+    "model.fusion=shared",
+    "learn.objective=aligned",
+    "learn.drop_modalities=0.3",
+    "distill.teacher={scale: 2, steps: 30}",
+    "distill.relations={at: [encoders.image.interface, encoders.table.interface]}",
+)
+
+
+@pytest.mark.usefixtures("torch_as_it_was")
+def test_a_larger_teacher_and_missing_modalities_go_on_to_the_same_bytes(
+    files: tuple[Path, Path], hardware: HardwareProfile, tmp_path: Path
+) -> None:
+    whole, ended = tmp_path / "whole", tmp_path / "ended"
+    begin(load.recipe(str(files[0]), list(SHARED)), hardware, whole, ended)
+    run_stage(whole, "quantize")
+    for course, steps in [("teacher", 13), ("gated", 28), ("recovery", 13)]:
+        with pytest.raises(Killed):
+            run_stage(ended, "quantize", progress=Killer(course, steps))
+    run_stage(ended, "quantize")
+    require_same_learning(ended, whole)
+    taught = store.read_value(Taught, whole / "learn" / "teacher.json")
+    given = store.read_value(Subsets, whole / "recover" / "subsets.json")
+    dense, wide = ((whole / "learn" / f"{name}.safetensors").stat().st_size for name in ("dense", "teacher"))
+    assert (taught.scale, wide > 1.5 * dense) == (2, True)
+    assert taught.accuracy > 0.2
+    assert [one.modalities for one in given.given] == [("image",), ("table",), ("image", "table")]
 
 
 @pytest.mark.long
