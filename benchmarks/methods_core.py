@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -17,10 +17,15 @@ from l0gm_edge.core import scores
 from l0gm_edge.core.dataset import Dataset
 from l0gm_edge.core.progress import Silent
 from l0gm_edge.core.recipe import Recipe
+from l0gm_edge.gates.session import Session
 from l0gm_edge.learn import courses, evaluate
+from l0gm_edge.learn.batches import tensors
+from l0gm_edge.models.fusion import Network
 from l0gm_edge.pipeline import learning
+from l0gm_edge.prune.prune import prune
 
 SILENT = Silent()
+PROOF_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,24 @@ def trained_dense(recipe: Recipe, data: Dataset) -> nn.Module:
     return model
 
 
+def compressed(
+    recipe: Recipe, teacher: nn.Module, data: Dataset, kind: Callable[..., Session] = Session
+) -> tuple[nn.Module, Line]:
+    """The recipe's model gated, cut to whole units, and recovered; the active fraction expected before the cut and
+    realised by it, and how far apart the cut and the gated model are. `kind` makes the gates."""
+    model = learning.fresh_model(recipe, data)
+    assert isinstance(model, Network)
+    session = kind(model, tensors(data.train.take(slice(0, 2)))[0], recipe.gates, {}, model.interface_layers())
+    real, _ = tensors(data.validation.take(slice(0, PROOF_ROWS)))
+    with scratch() as folder:
+        courses.train_gated(recipe, model, teacher, session, data, folder, SILENT)
+        expected = session.expected_active_fraction
+        pruned = prune(model, session, real, "", recipe.seed)
+        courses.train_recovery(recipe, pruned.model, teacher, data, folder, SILENT)
+    told: Line = {"expected": expected, "realised": pruned.plan.active_fraction, "apart": pruned.exactness.worst}
+    return pruned.model, told
+
+
 def judged(model: nn.Module, data: Dataset) -> Line:
     """Every figure of a model on test, raw and after the temperature fitted on validation; and on validation."""
     splits = {"validation": data.validation, "test": data.test}
@@ -93,4 +116,4 @@ def rows(data: Dataset, count: int) -> Dataset:
         name: split.take(np.arange(min(count, len(split))))
         for name, split in (("train", data.train), ("validation", data.validation), ("test", data.test))
     }
-    return Dataset(data.name, data.shapes, data.classes, calibration=data.calibration, **few)
+    return replace(data, **few)

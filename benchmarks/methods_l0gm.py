@@ -5,6 +5,11 @@ Every recipe l0gm-* at active fractions 1, .5, .25, .1. An arm is a way to choos
 same steps, batches, teacher and recovery, and one dense model a data set and seed. `progressive` is the recipe's own;
 `hard_concrete` are stochastic gates under an annealed target, `fixed penalty` the same under a penalty that never looks
 at the target, which the final choice meets; `fisher`, `magnitude` and `random` choose when the warm-up ends.
+
+How much the recipes distil was chosen on validation at .25, by accuracy and by the ECE after a temperature fitted on
+the other half of it. That ECE, in %, dense / weight .5 / .1: Adult 1.42 / 1.39 / 1.26 and Coauthor CS 1.89 / 1.93 /
+1.59 (two seeds each); Amazon Computers 2.36 / 2.50 / 1.85 at .2 and 1.84 at .01 (one seed). On Cora, 500 rows, .5 was
+no worse.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ from typing import Any
 import torch
 from frontier import Curve, Panel, draw
 from lines import Line, average, by_seed, differences, interval, keep, read, told, where
-from methods_core import SILENT, Setting, judged, rows, scratch, trained_dense
+from methods_core import Setting, compressed, judged, rows, trained_dense
 from result import Bar, at_least, at_most, write
 from torch import Tensor, nn
 
@@ -29,11 +34,6 @@ from l0gm_edge.core.store import write_text
 from l0gm_edge.gates.layers import stored
 from l0gm_edge.gates.layout import Layout
 from l0gm_edge.gates.session import Session
-from l0gm_edge.learn import courses
-from l0gm_edge.learn.batches import tensors
-from l0gm_edge.models.fusion.late import LateFusion
-from l0gm_edge.pipeline import learning
-from l0gm_edge.prune.prune import prune
 
 NAME = "methods_l0gm"
 SEEDS = {"adult": 5, "cora": 5, "coauthor-cs": 5, "amazon-computers": 5, "imdb": 3}
@@ -56,7 +56,6 @@ JUDGED_ECE = [(name, fraction) for name in SEEDS for fraction in (0.25, 0.1)]
 """The cells in which calibration is held against dense."""
 ENOUGH_CELLS = 8
 QUICK_ROWS, QUICK_STEPS, QUICK_DATA = 1500, 60, ("adult", "cora")
-PROOF_ROWS = 64
 FIGURES = ("macro_f1", "auroc", "ece", "ece_scaled", "nll_scaled", "brier_scaled", "expected", "realised")
 
 Score = Callable[[nn.Module, Layout, int], Tensor]
@@ -154,18 +153,9 @@ def run(arm: str, fraction: float, recipe: Recipe, dense: nn.Module, data: Datas
     change, score = ARMS[arm]
     gates = change(recipe.gates).model_copy(update={"target": Target(active_fraction=fraction)})
     asked = recipe.model_copy(update={"gates": gates})
-    model = learning.fresh_model(asked, data)
-    assert isinstance(model, LateFusion)
     kind = Session if score is None else partial(Chosen, score, recipe.seed)
-    session = kind(model, tensors(data.train.take(slice(0, 2)))[0], gates, {}, model.interface_layers())
-    real, _ = tensors(data.validation.take(slice(0, PROOF_ROWS)))
-    with scratch() as folder:
-        courses.train_gated(asked, model, dense, session, data, folder, SILENT)
-        expected = session.expected_active_fraction
-        pruned = prune(model, session, real, "", recipe.seed)
-        courses.train_recovery(asked, pruned.model, dense, data, folder, SILENT)
-    counted: Line = {"expected": expected, "realised": pruned.plan.active_fraction, "apart": pruned.exactness.worst}
-    return counted | judged(pruned.model, data)
+    model, counted = compressed(asked, dense, data, kind)
+    return counted | judged(model, data)
 
 
 def report(setting: Setting) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
@@ -31,15 +31,19 @@ def logits(model: nn.Module, split: Split, present: Collection[str] | None = Non
 def partly(dense: nn.Module, compressed: nn.Module, data: Dataset) -> Subsets:
     """Both models on every subset of the data's modalities."""
     asked = subsets(data.shapes)
-    of_dense, of_compressed = ([partial(model, data, present) for present in asked] for model in (dense, compressed))
-    found = zip(asked, of_dense, of_compressed, strict=True)
+    found = zip(asked, partials(dense, data, asked), partials(compressed, data, asked), strict=True)
     return Subsets(given=tuple(Given(modalities=names, dense=one, compressed=other) for names, one, other in found))
 
 
-def partial(model: nn.Module, data: Dataset, present: Collection[str]) -> Partial:
-    """A model's figures on test where only these modalities are present."""
+def partials(model: nn.Module, data: Dataset, asked: Sequence[Collection[str]]) -> list[Partial]:
+    """A model's figures on test where only these modalities are present, one after the other."""
+    if not asked:
+        return []
     temperature = scores.fit_temperature(logits(model, data.validation), data.validation.labels)
-    found, labels = logits(model, data.test, present), data.test.labels
+    return [_partial(logits(model, data.test, present), data.test.labels, temperature) for present in asked]
+
+
+def _partial(found: NDArray[np.float32], labels: NDArray[np.int64], temperature: float) -> Partial:
     return Partial(
         accuracy=scores.accuracy(found, labels),
         ece=scores.ece(found, labels),

@@ -56,6 +56,22 @@ def gates_of(recipe: Recipe) -> Gates:
     return gates.model_copy(update={"sites": sites})
 
 
+def require_cut_alike(recipe: Recipe, session: Session) -> None:
+    """Refuse relations across modules of which a cut would take units apart. Raises RecipeError."""
+    relations = recipe.distill.relations if recipe.distill is not None else None
+    sites = session.base_layout.sites
+    held = {
+        path: frozenset(site.name for site in sites for one in site.members if (one.module, one.axis) == (path, "out"))
+        for path in (relations.paths if relations is not None else ())
+    }
+    if len(set(held.values())) > 1:
+        raise RecipeError(
+            "distill.relations.at: a cut takes units from one of these modules and not from the other",
+            where=", ".join(held),
+            allowed="one module, or several that are cut alike, as interfaces are with model.fusion: shared",
+        )
+
+
 def interfaces(model: nn.Module) -> tuple[str, ...]:
     """Paths of the layers that give what the classifier reads; none in a network that is not ours."""
     return tuple(model.interface_layers()) if isinstance(model, fusion.Network) else ()

@@ -64,7 +64,8 @@ def rehearse(context: Context) -> None:
             fresh_model(recipe, data)
         )
     if not recipe.gates.target.asks_for_latency:  # what meets that, the device will say
-        gating.attach(recipe, fresh_model(recipe, data), data, gating.channel_multiple(context))
+        session = gating.attach(recipe, fresh_model(recipe, data), data, gating.channel_multiple(context))
+        gating.require_cut_alike(recipe, session)
     courses.require_fit(recipe, fresh_model(recipe, data), *tensors(data.train.take(slice(0, 2))))
     example, _ = tensors(data.calibration.take(slice(0, 1)))
     export.program(fresh_model(recipe, data), example)

@@ -9,6 +9,7 @@ from typing import Any
 import methods
 import methods_experts
 import methods_l0gm
+import methods_pipeline
 import pytest
 import torch
 from frontier import Curve, Panel, draw
@@ -120,6 +121,58 @@ def test_the_frontier_has_a_curve_an_arm_and_a_panel_a_data_set() -> None:
     picture = draw([Panel("one", curves), Panel("two", curves)])
     assert picture.count("<circle") == 4
     assert picture.count(">one<") == picture.count(">two<") == picture.count("&lt;chance&gt;") == 1
+
+
+def pipeline_lines(gain: float, keeps: float) -> list[Line]:
+    """Two modalities of 0.7 alone and 0.9 together; dropping adds `gain` to one alone, the alignment term `keeps`."""
+    p = methods_pipeline
+    alone = {p.ALL: 0.7, p.DROPPED: 0.7 + gain}
+    missing = [
+        {"task": name, "arm": arm, "model": model, "given": given, "seed": seed, "accuracy": accuracy + seed / 1000}
+        for name in ("avmnist", "mfeat5")
+        for arm in (p.ALL, p.DROPPED)
+        for model in (p.DENSE, p.SMALL)
+        for given, accuracy in {"a": alone[arm], "b": alone[arm] - 0.1, "a, b": 0.9}.items()
+        for seed in range(3)
+    ]
+    found = [
+        {"task": "emoji", "arm": arm, "model": p.SMALL, "given": "image, text", "seed": seed, "recall_5": recall}
+        for arm, recall in {p.FREE: 0.2, p.KEPT: 0.2 + keeps}.items()
+        for seed in range(3)
+    ]
+    return missing + found
+
+
+@pytest.mark.parametrize(
+    ("gain", "keeps", "broken"),
+    [
+        (0.1, 0.05, ""),
+        (-0.01, 0.05, "lead of training with some dropped"),
+        (0.1, -0.05, "lead of the alignment term"),
+        (0.25, 0.05, "above the best single modality"),
+    ],
+)
+def test_bars_of_pipeline_name_what_does_not_pay(gain: float, keeps: float, broken: str) -> None:
+    bars = list(methods_pipeline.bars(pipeline_lines(gain, keeps)))
+    assert len(bars) == 7
+    failed = [bar.bar for bar in bars if not bar.holds]
+    assert bool(failed) is bool(broken)
+    assert all(broken in bar for bar in failed)
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_answers_and_retrieval_are_made_at_small_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(methods_pipeline, "QUICK_ROWS", 80)
+    monkeypatch.setattr(methods_pipeline, "QUICK_STEPS", 5)
+    small = Setting(tmp_path, (0,), ("questions", "emoji"), quick=True)
+    assert methods.table("pipeline").run(small) == 0
+    made = read(tmp_path / "methods_pipeline.jsonl")
+    models = [line["model"] for line in made if line["given"] == "image, question"]
+    assert models == ["dense", "compressed", "dense", "larger teacher", "compressed"]
+    assert all(0 <= line["recall_5"] <= 1 for line in made if line["given"] == "image, text")
+    assert methods.table("pipeline").run(small) == 0
+    assert read(tmp_path / "methods_pipeline.jsonl") == made
 
 
 @pytest.mark.slow

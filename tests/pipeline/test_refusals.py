@@ -52,6 +52,14 @@ def left(folder: Path) -> list[str]:
         (["--set", "prune.experts={keep: 2}", "--set", "gates.sites=[experts]"], ["experts alone", "by: gate"]),
         (["--set", "prune.experts={keep: 2, by: gate}", "--set", "gates.sites=[hidden]"], ["needs gates on experts"]),
         (
+            ["--set", "distill.relations={at: [encoders.image.interface, encoders.table.interface]}"],
+            ["units from one of these modules and not from the other", "model.fusion: shared"],
+        ),
+        (
+            ["--set", "model.fusion=shared", "--set", "model.encoders.image.out=9"],
+            ["`out` is 9, 8", "the same `out` for every encoder"],
+        ),
+        (
             ["--set", "moe.experts=9", "--set", "prune.experts={keep: 2, by: enumerate}"],
             ["'enumerate' of 9 experts", "at most 8"],
         ),

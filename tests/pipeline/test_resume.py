@@ -14,9 +14,11 @@ import pytest
 import tiny_road
 from killers import Killed, Killer
 
-from l0gm_edge.core import store
+from l0gm_edge.core import load, store
 from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.recipe import Recipe
+from l0gm_edge.core.report import Taught
+from l0gm_edge.core.subsets import Subsets
 from l0gm_edge.pipeline import STAGES, learning, run_stage
 
 EXACT = ("learn", "prune", "recover", "quantize", "compile")
@@ -62,6 +64,35 @@ def test_training_ended_in_any_phase_goes_on_to_the_same_bytes(
             run_stage(ended, "quantize", progress=Killer(course, steps))
     run_stage(ended, "quantize")
     require_same_learning(ended, whole)
+
+
+SHARED = (
+    "model.fusion=shared",
+    "learn.objective=aligned",
+    "learn.drop_modalities=0.3",
+    "distill.teacher={scale: 2, steps: 30}",
+    "distill.relations={at: [encoders.image.interface, encoders.table.interface]}",
+)
+
+
+@pytest.mark.usefixtures("torch_as_it_was")
+def test_a_larger_teacher_and_missing_modalities_go_on_to_the_same_bytes(
+    files: tuple[Path, Path], hardware: HardwareProfile, tmp_path: Path
+) -> None:
+    whole, ended = tmp_path / "whole", tmp_path / "ended"
+    begin(load.recipe(str(files[0]), list(SHARED)), hardware, whole, ended)
+    run_stage(whole, "quantize")
+    for course, steps in [("teacher", 13), ("gated", 28), ("recovery", 13)]:
+        with pytest.raises(Killed):
+            run_stage(ended, "quantize", progress=Killer(course, steps))
+    run_stage(ended, "quantize")
+    require_same_learning(ended, whole)
+    taught = store.read_value(Taught, whole / "learn" / "teacher.json")
+    given = store.read_value(Subsets, whole / "recover" / "subsets.json")
+    dense, wide = ((whole / "learn" / f"{name}.safetensors").stat().st_size for name in ("dense", "teacher"))
+    assert (taught.scale, wide > 1.5 * dense) == (2, True)
+    assert taught.accuracy > 0.2
+    assert [one.modalities for one in given.given] == [("image",), ("table",), ("image", "table")]
 
 
 @pytest.mark.long
