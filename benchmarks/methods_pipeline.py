@@ -1,7 +1,7 @@
 """Several modalities in one space: answers to questions, modalities that are missing, retrieval, short films.
 
 Every task trains a dense model, compresses it, and shows both on test for every subset of modalities; a missing one is
-zeros. `questions` (recipe pipeline-questions) is taught by the dense model or by one twice as wide. `avmnist` (recipe
+zeros. `questions` (recipe pipeline-questions) is taught by the dense model or by a wider one. `avmnist` (recipe
 pipeline-avmnist) and `mfeat5` train with every modality there, or with some dropped at random. `emoji` trains pictures
 and words to find each other in the space they share; recall@k is the share of rows whose other half is among the k most
 alike of the whole test split, the mean of both directions. While it is compressed, a term keeps what is alike across
