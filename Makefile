@@ -34,6 +34,7 @@ bench: demo  ## every figure of benchmarks/results; the data sets are read from 
 	$(BIN)/python benchmarks/startup.py runs/digits
 	$(BIN)/python benchmarks/presets.py
 	$(BIN)/python benchmarks/road.py
+	$(BIN)/python benchmarks/training.py
 
 clean:  ## forget caches and runs; keep the environment
 	rm -rf runs dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -116,4 +116,4 @@ def rows(data: Dataset, count: int) -> Dataset:
         name: split.take(np.arange(min(count, len(split))))
         for name, split in (("train", data.train), ("validation", data.validation), ("test", data.test))
     }
-    return Dataset(data.name, data.shapes, data.classes, calibration=data.calibration, **few)
+    return replace(data, **few)

@@ -5,6 +5,11 @@ Every recipe l0gm-* at active fractions 1, .5, .25, .1. An arm is a way to choos
 same steps, batches, teacher and recovery, and one dense model a data set and seed. `progressive` is the recipe's own;
 `hard_concrete` are stochastic gates under an annealed target, `fixed penalty` the same under a penalty that never looks
 at the target, which the final choice meets; `fisher`, `magnitude` and `random` choose when the warm-up ends.
+
+How much the recipes distil was chosen on validation at .25, by accuracy and by the ECE after a temperature fitted on
+the other half of it. That ECE, in %, dense / weight .5 / .1: Adult 1.42 / 1.39 / 1.26 and Coauthor CS 1.89 / 1.93 /
+1.59 (two seeds each); Amazon Computers 2.36 / 2.50 / 1.85 at .2 and 1.84 at .01 (one seed). On Cora, 500 rows, .5 was
+no worse.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """Native multimodal models (arXiv 2504.07951): early against late fusion, and experts, at equal active parameters and
 equal compute.
 
-Early fusion is one transformer over the tokens of all modalities (`recipes/nmm-avmnist.yaml`, with a dense
-feed-forward layer or 8 experts, each token to one); late fusion is one transformer a modality. Arms of a size have the
-same active parameters: all but those of experts that a token does not go through. Widths of feed-forward layers and, of
-towers, of tokens are fitted to that of dense early fusion. They have the same compute: steps are chosen so that active multiply-adds of all samples
-agree. Each modality alone, by the same dense transformer, has as much compute as all together, but sees at most
-`MOST_SAMPLES` times the samples. Settings but the widths are the same for all arms of a data set; the learning rate was
-chosen on validation, with seeds that are not reported.
+Early fusion is one transformer over the tokens of all modalities (`recipes/nmm-avmnist.yaml`, with a dense feed-forward
+layer or 8 experts, each token to one); late fusion is one transformer a modality. Arms of a size have the same active
+parameters: all but those of experts that a token does not go through. Widths of feed-forward layers and, of towers, of
+tokens are fitted to that of dense early fusion. They have the same compute: steps are chosen so that active
+multiply-adds of all samples agree. Each modality alone, by the same dense transformer, has as much compute as all
+together, but sees at most `MOST_SAMPLES` times the samples. Settings but the widths are the same for all arms of a data
+set; the learning rate was chosen on validation, with a seed that is not reported.
 """
 
 from __future__ import annotations
@@ -20,23 +20,22 @@ from functools import lru_cache
 from statistics import mean
 
 import numpy as np
-import torch
 from lines import Line, average, differences, interval, keep, read, told, where
 from methods_core import Setting, judged, rows, trained_dense
 from result import Bar, at_least, write
 from scaling import Law, law
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch import Tensor, nn
 
 from l0gm_edge import data as datasets
 from l0gm_edge.core import load
 from l0gm_edge.core.dataset import SPLITS, Dataset, Split
 from l0gm_edge.core.recipe import Recipe
+from l0gm_edge.gates.evaluation import evaluating
 from l0gm_edge.learn import routing
 from l0gm_edge.learn.batches import tensors
 from l0gm_edge.models import fusion
 from l0gm_edge.models.attention import SelfAttention
-from l0gm_edge.models.moe import MoE
+from l0gm_edge.models.moe import Expert, MoE
 from l0gm_edge.models.routing import ByModality
 
 NAME, RECIPE = "methods_nmm", "nmm-avmnist"
@@ -201,21 +200,34 @@ def _count(model: nn.Module) -> int:
 
 
 def macs(model: nn.Module, data: Dataset) -> int:
-    """Active multiply-adds of one sample: every expert computes the tokens that are routed to it, and no others."""
-    attended: list[int] = []
-    hooks = [
-        layer.register_forward_hook(lambda one, args, _: attended.append(2 * args[0].shape[1] ** 2 * one.out_features))
-        for layer in model.modules()
-        if isinstance(layer, SelfAttention)
-    ]
-    row, _ = tensors(data.train.take(slice(0, 1)))
+    """Active multiply-adds of one sample: of linear layers, of attention, and of the experts that tokens go through."""
+    counts: list[int] = []
+
+    def count(layer: nn.Module, args: tuple[Tensor, ...], _: Tensor) -> None:
+        places, width = args[0].shape[:-1].numel(), args[0].shape[-1]
+        if isinstance(layer, MoE):
+            counts.append(places * min(layer.top_k, len(layer.experts)) * 2 * width * _hidden(layer))
+        elif isinstance(layer, SelfAttention):
+            counts.append(2 * places**2 * width)
+        elif isinstance(layer, nn.Linear):
+            counts.append(places * layer.in_features * layer.out_features)
+
+    inside = {part for layer in model.modules() if isinstance(layer, Expert) for part in layer.modules()}
+    counted = [one for one in model.modules() if isinstance(one, MoE | SelfAttention | nn.Linear) and one not in inside]
+    hooks = [layer.register_forward_hook(count) for layer in counted]
     try:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            model.train()(**row)
+        with evaluating(model):
+            model(**tensors(data.train.take(slice(0, 1)))[0])
     finally:
         for hook in hooks:
             hook.remove()
-    return counter.get_total_flops() // 2 + sum(attended)
+    return sum(counts)
+
+
+def _hidden(layer: MoE) -> int:
+    expert = layer.experts[0]
+    assert isinstance(expert, Expert)
+    return expert.up.out_features
 
 
 def report(setting: Setting) -> int:

@@ -40,7 +40,7 @@ from l0gm_edge.pipeline import learning
 NAME = "methods_s3"
 ARMS = OURS, UNSELECTED, SUPERVISED = "s3", "specialised", "supervised"
 CHOSEN, CHECKS = "s3, p chosen on validation", "checks"
-SHARES = (1.0, 0.7, 0.5, 0.3, 0.15)
+SHARES = (1.0, 0.7, 0.5, 0.3, 0.15, 0.05)
 GRANULARITIES = (1, 2, 4)
 ALONE_AT = 0.5
 """The share at which rows are answered one by one and in batches of 256."""
@@ -236,6 +236,7 @@ def table(name: str, granularity: int, lines: Sequence[Line]) -> Iterator[Line]:
             if not mine:
                 continue
             accuracy = by_seed(mine, "accuracy")
+            before = by_seed(where(lines, arm=UNSELECTED, share=share), "accuracy")
             yield {
                 "data": name,
                 "granularity": granularity,
@@ -248,6 +249,7 @@ def table(name: str, granularity: int, lines: Sequence[Line]) -> Iterator[Line]:
                 "ECE scaled": average(mine, "ece_scaled"),
                 "kept on test": average(mine, "kept"),
                 "lead over p = 1": told(differences(accuracy, whole)) if share != 1.0 else "",
+                "what Selection adds": told(differences(accuracy, before)) if arm == OURS else "",
                 "lead over supervised": told(differences(accuracy, plain)) if arm != SUPERVISED else "",
                 "under its own head": average(mine, "as_trained") if arm == SUPERVISED else None,
                 "curve": shape(where(lines, arm=arm)) if share == 1.0 else "",

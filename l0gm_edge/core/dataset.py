@@ -96,6 +96,18 @@ class Dataset:
         return digest.hexdigest()
 
 
+@dataclass(frozen=True)
+class Prompted(Dataset):
+    """A data set whose classes can be told in one of its modalities: `prompts[modality]` is (classes, *shape)."""
+
+    prompts: Mapping[str, Values] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, values in self.prompts.items():
+            _require_values(f"data set {self.name}, prompts", name, values, (len(self.classes), *self.shapes[name]))
+
+
 def _require_sound(dataset: Dataset, split_name: str, split: Split) -> None:
     where = f"data set {dataset.name}, split {split_name}"
     if set(split.inputs) != set(dataset.shapes):
@@ -105,16 +117,19 @@ def _require_sound(dataset: Dataset, split_name: str, split: Split) -> None:
     if len(split) == 0:
         raise DataError("the split is empty", where=where, allowed="at least one row")
     for name, values in split.inputs.items():
-        expected = (len(split), *dataset.shapes[name])
-        if values.shape != expected or values.dtype not in (np.float32, np.int64):
-            raise DataError(
-                f"modality {name} has shape {values.shape} and type {values.dtype}",
-                where=where,
-                allowed=f"shape {expected} and type float32, or int64 for token ids",
-            )
-        if not np.isfinite(values).all():
-            raise DataError(f"modality {name} holds NaN or infinity", where=where, allowed="finite numbers")
-        if values.dtype == np.int64 and values.min(initial=0) < 0:
-            raise DataError(f"modality {name} holds {values.min()}", where=where, allowed="token ids from 0")
+        _require_values(where, name, values, (len(split), *dataset.shapes[name]))
     if split.labels.dtype != np.int64 or split.labels.min() < 0 or split.labels.max() >= len(dataset.classes):
         raise DataError("labels are out of range", where=where, allowed=f"int64 from 0 to {len(dataset.classes) - 1}")
+
+
+def _require_values(where: str, name: str, values: Values, expected: tuple[int, ...]) -> None:
+    if values.shape != expected or values.dtype not in (np.float32, np.int64):
+        raise DataError(
+            f"modality {name} has shape {values.shape} and type {values.dtype}",
+            where=where,
+            allowed=f"shape {expected} and type float32, or int64 for token ids",
+        )
+    if not np.isfinite(values).all():
+        raise DataError(f"modality {name} holds NaN or infinity", where=where, allowed="finite numbers")
+    if values.dtype == np.int64 and values.min(initial=0) < 0:
+        raise DataError(f"modality {name} holds {values.min()}", where=where, allowed="token ids from 0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from l0gm_edge.core.value import PlugIn, Share, Value
 
@@ -106,11 +106,36 @@ class Awareness(StrEnum):
     AWARE = "aware"
 
 
+class Global(Value):
+    """How strongly a modality is held to use at least about so many experts."""
+
+    weight: Weight
+    experts: PositiveInt
+
+
+class RouterLosses(Value):
+    """What else is asked of routers in training, by weight: even `load`, small logits (`z`); and of the tokens of each
+    modality named, one choice a token (`local_entropy`) and several experts among them all (`global_entropy`)."""
+
+    load: Weight = 0.0
+    z: Weight = 0.0
+    local_entropy: dict[str, Weight] = Field(default_factory=dict)
+    global_entropy: dict[str, Global] = Field(default_factory=dict)
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        """Those that it names."""
+        return frozenset((*self.local_entropy, *self.global_entropy))
+
+
 class MoE(Value):
     """The mixture of experts: on the shared latent, or in the place of a transformer's feed-forward layers.
 
     Of the pairs of a row (a sample, or a token) and an expert that it is routed to, the share `kept_pairs` with the
     highest router scores is kept, by a score threshold that each layer holds; without it all are.
+
+    With a `capacity`, each expert takes in training at most that many times its even share of the rows, the surest
+    first; the rest goes on without. `balance_weight` is that of the importance loss.
     """
 
     experts: PositiveInt = 8
@@ -118,7 +143,9 @@ class MoE(Value):
     hidden: PositiveInt = 64
     combine: Combine = Combine.CHOSEN
     routing: Awareness = Awareness.AGNOSTIC
+    capacity: PositiveFloat | None = None
     balance_weight: Weight = 0.01
+    losses: RouterLosses = RouterLosses()
     kept_pairs: Annotated[float, Field(gt=0, le=1)] | None = None
 
     @property
@@ -144,4 +171,19 @@ class MoE(Value):
     def _top_k_within_experts(self) -> Self:
         if self.top_k > self.experts:
             raise ValueError(f"top_k ({self.top_k}) cannot exceed experts ({self.experts})")
+        return self
+
+    @model_validator(mode="after")
+    def _capacity_goes_with_plain_weights(self) -> Self:
+        if self.capacity is not None and self.combine is not Combine.PLAIN:
+            raise ValueError(f"capacity goes with combine: {Combine.PLAIN}")
+        return self
+
+    @model_validator(mode="after")
+    def _as_many_experts_as_are_held_in_use(self) -> Self:
+        for name, wanted in self.losses.global_entropy.items():
+            if wanted.experts > self.experts:
+                raise ValueError(
+                    f"losses.global_entropy.{name}.experts ({wanted.experts}) cannot exceed experts ({self.experts})"
+                )
         return self

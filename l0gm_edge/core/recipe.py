@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from l0gm_edge.core.contrast import Contrastive
 from l0gm_edge.core.distillation import Distill, LargerTeacher
 from l0gm_edge.core.entry import Entry
 from l0gm_edge.core.experts import Experts
@@ -128,7 +129,7 @@ class Gates(Value):
 class Learn(Value):
     """Training: `steps` in all for the dense reference, and the same for the compressed model, by an `objective`: a
     file of `l0gm_edge/learn/objectives`. Only the parts `trains` learn. Phases `before`, each with its own steps, make
-    the weights that both begin with.
+    the weights that both begin with. `contrastive` is of the objective of that name.
 
     The compressed model's steps are split: `warm_up` without gates, then gates, then `recovery` after the cut. Each
     training row misses each modality with probability `drop_modalities`, and never all. `align_weight` is that of the
@@ -139,6 +140,7 @@ class Learn(Value):
 
     steps: PositiveInt
     objective: PlugIn = "classification"
+    contrastive: Contrastive | None = None
     trains: Parts = EVERYTHING
     before: tuple[Phase, ...] = ()
     batch_size: PositiveInt = 128
@@ -153,6 +155,12 @@ class Learn(Value):
     fold_temperature: bool = False
     quantization_aware: Share = 0.0
     checkpoint_every: PositiveInt = 200
+
+    @model_validator(mode="after")
+    def _settings_are_of_the_objective(self) -> Self:
+        if self.contrastive is not None and self.objective != "contrastive":
+            raise ValueError("contrastive goes with objective: contrastive")
+        return self
 
     @model_validator(mode="after")
     def _phases_leave_room_for_gates(self) -> Self:

@@ -93,15 +93,20 @@ def macro_f1(logits: Logits, labels: Labels) -> float:
     return float(np.mean(hits))
 
 
-def recall_at(queries: NDArray[np.floating], keys: NDArray[np.floating], k: int) -> float:
-    """Share of queries (n, d) whose own key, the one in the same row of (n, d), is among the k most alike (cosine).
+def recall_at(
+    queries: NDArray[np.floating], keys: NDArray[np.floating], k: int, wanted: NDArray[np.bool_] | None = None
+) -> float:
+    """Share of queries (n, d) of which a wanted key, by default the one in the same row of (n, d), is among the k most
+    alike (cosine); `wanted` is (n, n).
 
-    A tie counts against it, so that embeddings which say nothing find nothing.
+    A tie counts against it, so that embeddings which say nothing find nothing; NaN finds nothing.
     """
     rows = [values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12) for values in (queries, keys)]
     alike = rows[0].astype(np.float64) @ rows[1].astype(np.float64).T
-    before = (alike >= alike.diagonal()[:, None]).sum(axis=1) - 1  # itself left out
-    return float((before < k).mean())
+    right = np.eye(len(alike), dtype=bool) if wanted is None else wanted
+    best = np.where(right, alike, -np.inf).max(axis=1, keepdims=True)
+    before = ((alike >= best) & ~right).sum(axis=1)
+    return float((right.any(axis=1) & ~np.isnan(alike).any(axis=1) & (before < k)).mean())
 
 
 def auroc(logits: Logits, labels: Labels) -> float | None:

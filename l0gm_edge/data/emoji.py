@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from l0gm_edge.core import environment
-from l0gm_edge.core.dataset import Dataset, Normalization, Split, Values
+from l0gm_edge.core.dataset import Normalization, Prompted, Split, Values
 from l0gm_edge.core.errors import DataError
 from l0gm_edge.data import Original
 from l0gm_edge.data import _emoji_table as names
@@ -103,8 +103,9 @@ def prepare(originals: Path, prepared: Path) -> None:
     write_arrays(PICTURES, prepared, {"images": np.stack([reduced(pictures[one["code"]]) for one in made])})
 
 
-def load(folder: Path, *, tones: bool = False) -> Dataset:
-    """Modalities `image` (3, 32, 32) and `text` int64 (48,), below READING.vocabulary; classes are CLASSES.
+def load(folder: Path, *, tones: bool = False) -> Prompted:
+    """Modalities `image` (3, 32, 32) and `text` int64 (48,), below READING.vocabulary; classes are CLASSES, and their
+    prompts those names as text.
 
     Raises DataError when a file is missing, IntegrityError when it is damaged, MissingExtra without the package
     tokenizers.
@@ -119,18 +120,20 @@ def load(folder: Path, *, tones: bool = False) -> Dataset:
     sizes = [validation, calibration, len(known) - validation - calibration]
     rows = dict(zip((*SHARES, "train"), (known[part] for part in stratified(labels[known], sizes, SEED)), strict=True))
     texts = [" ".join([entry["name"], *entry["keywords"]]) for entry in entries]
+    training = [texts[row] for row in rows["train"]]
     pictures = images[kept]
     centre, spread = statistics(pictures[rows["train"]])
     made = {"image": Normalization(mean=tuple(centre.tolist()), std=tuple(spread.tolist()))}
     inputs: dict[str, Values] = {
         "image": standard(pictures, centre, spread),
-        "text": tokens(texts, [texts[row] for row in rows["train"]], READING),
+        "text": tokens(texts, training, READING),
     }
+    prompts = {"text": tokens(CLASSES, training, READING)}
     everything = Split(inputs, labels)
     shapes = {"image": (3, SIDE, SIDE), "text": (READING.length,)}
     splits = {name: everything.take(part) for name, part in rows.items()}
     test = everything.take(np.flatnonzero(is_test))
-    return Dataset("emoji", shapes, CLASSES, **splits, test=test, normalization=made)
+    return Prompted("emoji", shapes, CLASSES, **splits, test=test, normalization=made, prompts=prompts)
 
 
 def unpacked(archive: Path) -> tuple[Mapping[str, bytes], Any]:

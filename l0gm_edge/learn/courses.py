@@ -12,6 +12,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from l0gm_edge.core.dataset import Dataset
+from l0gm_edge.core.network import RouterLosses
 from l0gm_edge.core.phases import Phase
 from l0gm_edge.core.progress import Progress
 from l0gm_edge.core.recipe import Learn, Recipe
@@ -39,7 +40,14 @@ def train_before(
         settings = phase_settings(recipe, phase)
         balance = _balance(recipe, phase.objective)
         course = Course(
-            name, settings, phase.steps, schedule.cosine, recipe.seed, balance_weight=balance, trains=phase.trains
+            name,
+            settings,
+            phase.steps,
+            schedule.cosine,
+            recipe.seed,
+            balance_weight=balance,
+            router=_router(recipe, phase.objective),
+            trains=phase.trains,
         )
         histories[name] = train(course, model, data.train, folder, progress)
     if histories:
@@ -58,6 +66,7 @@ def train_dense(
         schedule.cosine,
         recipe.seed,
         balance_weight=_balance(recipe, recipe.learn.objective),
+        router=_router(recipe, recipe.learn.objective),
         trains=recipe.learn.trains,
     )
     history = train(course, model, data.train, folder, progress)
@@ -82,6 +91,7 @@ def train_gated(
         schedule.constant,
         recipe.seed,
         balance_weight=_balance(recipe, recipe.learn.objective),
+        router=_router(recipe, recipe.learn.objective),
         teacher=_teacher(recipe, teacher),
         session=session,
         warm_up=warm_up_steps(recipe),
@@ -104,6 +114,7 @@ def train_recovery(
         schedule.cosine,
         recipe.seed + 1,
         balance_weight=_balance(recipe, recipe.learn.objective),
+        router=_router(recipe, recipe.learn.objective),
         teacher=_teacher(recipe, teacher),
         fake_from=steps - round(aware * steps) if aware else None,
         trains=recipe.learn.trains,
@@ -150,6 +161,11 @@ def require_fit(recipe: Recipe, model: nn.Module, example: Inputs, labels: Tenso
 def _balance(recipe: Recipe, objective: str) -> float:
     """The weight of the balance loss, under objectives that leave routers to it."""
     return recipe.moe.balance_weight if recipe.moe and not objectives.plugin(objective).ROUTES else 0.0
+
+
+def _router(recipe: Recipe, objective: str) -> RouterLosses:
+    """The other losses of routing, likewise."""
+    return recipe.moe.losses if recipe.moe and not objectives.plugin(objective).ROUTES else RouterLosses()
 
 
 def _sparsify(recipe: Recipe, model: nn.Module, data: Dataset) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from l0gm_edge.core.dataset import Split
 from l0gm_edge.core.errors import TrainingDiverged
+from l0gm_edge.core.network import RouterLosses
 from l0gm_edge.core.phases import EVERYTHING, Part
 from l0gm_edge.core.progress import Progress
 from l0gm_edge.core.recipe import Learn
 from l0gm_edge.gates.session import Session
-from l0gm_edge.learn import checkpoint, losses, objectives, parts
+from l0gm_edge.learn import checkpoint, objectives, parts, router_losses
 from l0gm_edge.learn.augment import augmented
 from l0gm_edge.learn.batches import Batches, Inputs
 from l0gm_edge.learn.distill import Teacher, tapped
@@ -43,6 +44,7 @@ class Course:
     rate: Callable[[int, int], float]
     seed: int
     balance_weight: float = 0.0
+    router: RouterLosses = field(default_factory=RouterLosses)
     teacher: Teacher | None = None
     session: Session | None = None
     warm_up: int = 0
@@ -112,7 +114,7 @@ def _loss(course: Course, model: nn.Module, inputs: Inputs, labels: Tensor) -> t
         loss, logits = objectives.plugin(course.settings.objective).loss(model, inputs, labels, course.settings)
     if course.teacher is not None:
         loss = course.teacher.loss(loss, logits, seen, inputs)
-    loss = loss + course.balance_weight * losses.balance(model)
+    loss = loss + router_losses.total(model, course.balance_weight, course.router)
     if course.session is not None:
         loss = loss + course.session.penalty()
     return loss, logits

@@ -6,9 +6,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-
-from l0gm_edge.models.moe import MoE
+from torch import Tensor
 
 
 def classification(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
@@ -21,16 +19,6 @@ def distillation(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     student_log = F.log_softmax(logits / temperature, dim=-1)
     teacher_log = F.log_softmax(teacher / temperature, dim=-1)
     return F.kl_div(student_log, teacher_log, reduction="batchmean", log_target=True) * temperature**2
-
-
-def balance(model: nn.Module) -> Tensor | float:
-    """The balance losses of every expert layer that ran since the last call, summed; they are taken, because a layer in
-    a block that gates skip next time would still hold its old one."""
-    total: Tensor | float = 0.0
-    for layer in model.modules():
-        if isinstance(layer, MoE) and layer.balance is not None:
-            total, layer.balance = total + layer.balance, None
-    return total
 
 
 def info_nce(a: Tensor, b: Tensor, scale: float | Tensor) -> Tensor:

@@ -19,8 +19,9 @@ from torch.nn import functional
 from l0gm_edge.core.network import Combine
 from l0gm_edge.core.recipe import SiteKind
 from l0gm_edge.core.site import Axis, Member, Site
-from l0gm_edge.models import sparse
-from l0gm_edge.models.router import WEIGHTS, Router, balance_loss, reaching
+from l0gm_edge.models import dispatch, sparse
+from l0gm_edge.models.router import WEIGHTS, Router, reaching
+from l0gm_edge.models.rows import Routed, Rows
 
 
 class Expert(nn.Module):
@@ -53,8 +54,10 @@ class MoE(nn.Module):
 
     With one expert left it is that expert alone: a dense feed-forward layer without a router. `answers` says for how
     many of the router's outputs, one after the other, each expert answers: one, unless experts were merged into it.
-    `balance` holds the balance loss of the last forward pass in training mode, else None. Given a `threshold`, a row
-    goes without those of its experts whose weight is below it; the shortcut beside the layer carries such a row.
+    With a `capacity`, experts have in training room for that many times their even share of the rows of a batch
+    (`dispatch`); in evaluation nothing is dropped, so that no row depends on others. `routed` holds what the router
+    said in the last forward pass in training mode, else None. Given a `threshold`, a row goes without those of its
+    experts whose weight is below it; the shortcut beside the layer carries such a row.
     """
 
     threshold: Tensor | None
@@ -67,23 +70,27 @@ class MoE(nn.Module):
         top_k: int,
         combine: Combine = Combine.CHOSEN,
         threshold: float | None = None,
+        capacity: float | None = None,
     ) -> None:
         super().__init__()
         self.router: Router | None = Router(features, experts) if experts > 1 else None
         self.experts = nn.ModuleList(Expert(features, hidden) for _ in range(experts))
-        self.top_k, self.combine = top_k, combine
+        self.top_k, self.combine, self.capacity = top_k, combine, capacity
         self.answers = (1,) * experts
-        self.balance: Tensor | None = None
+        self.routed: Routed | None = None
         self.register_buffer("threshold", None if threshold is None or experts == 1 else torch.tensor(threshold))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (..., features) to (..., features)."""
+    def forward(self, x: Tensor, rows: Rows | None = None) -> Tensor:
+        """Map (..., features) to (..., features); `rows` (...) are asked only in training."""
         if self.router is None:
             alone: Tensor = self.experts[0](x)
             return alone
         logits = self.router(x)
-        self.balance = self._balance(x, logits) if self.training else None
-        weights = self._of_experts(self.combined(logits))
+        self.routed = Routed.of(self._ungated(x, logits), rows, self.top_k) if self.training else None
+        chosen = self.combined(logits)
+        if self.training and self.capacity is not None:
+            chosen = chosen * dispatch.kept(logits, self.top_k, self.capacity, rows.present if rows else None)
+        weights = self._of_experts(chosen)
         if self.training and self.top_k < len(self.experts) and sparse.may_skip_rows(self.experts):
             return sparse.mixed(x, weights, self.experts)
         terms = [weights[..., e : e + 1] * expert(x) for e, expert in enumerate(self.experts)]
@@ -119,17 +126,18 @@ class MoE(nn.Module):
         return tuple(range(end - count, end) for count, end in zip(self.answers, accumulate(self.answers), strict=True))
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy has not run yet: without the last pass's balance loss, whose graph cannot be copied."""
-        return {**self.__dict__, "balance": None}
+        """A copy has not run yet: without what the router said in the last pass, whose graph cannot be copied."""
+        return {**self.__dict__, "routed": None}
 
-    def _balance(self, x: Tensor, logits: Tensor) -> Tensor:
-        """The balance loss; what gates add to the logits counts in it, but gets no gradient from it.
+    def _ungated(self, x: Tensor, logits: Tensor) -> Tensor:
+        """The logits, with what gates add to them, to which they pass no gradient on.
 
-        Else balance, not use, would decide which experts stay: it pushes the gates of little used ones open.
+        Else losses on routing, not use, would decide which experts stay: balance pushes the gates of little used ones
+        open.
         """
         assert self.router is not None
         plain = functional.linear(x, self.router.weight, self.router.bias)
-        return balance_loss((plain + (logits - plain).detach()).flatten(0, -2))
+        return plain + (logits - plain).detach()
 
     @property
     def in_features(self) -> int:
@@ -200,6 +208,7 @@ class MoE(nn.Module):
 
     def _settle(self) -> None:
         """What follows from the experts that are left."""
-        if len(self.experts) == 1:
+        always = self.combine is Combine.CHOSEN or sum(self.answers) == 1  # one merged expert may weigh less than 1
+        if len(self.experts) == 1 and always:
             self.router, self.answers, self.threshold = None, (1,), None
         self.top_k = min(self.top_k, sum(self.answers))

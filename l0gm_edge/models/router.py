@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from l0gm_edge.core.network import Combine
-from l0gm_edge.core.site import CLOSED_LOGIT
 
 
 class Router(nn.Linear):
@@ -40,14 +39,3 @@ def reaching(weights: Tensor, threshold: Tensor) -> Tensor:
 
 
 WEIGHTS = {Combine.CHOSEN: combine_weights, Combine.PLAIN: plain_weights}
-
-
-def balance_loss(logits: Tensor) -> Tensor:
-    """(std / mean)^2 of the summed router probability of each open expert: 0 when all are used alike.
-
-    The importance loss of V-MoE (arXiv 2106.05974), over the experts whose gate is open.
-    """
-    importance = torch.softmax(logits, dim=-1).sum(dim=0)[logits[0] > CLOSED_LOGIT / 2]
-    if not len(importance):  # a draw of the gates may close them all
-        return logits.new_zeros(())
-    return (importance / importance.mean() - 1).square().mean()

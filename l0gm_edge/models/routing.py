@@ -11,6 +11,7 @@ from l0gm_edge.core import network
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.network import Awareness
 from l0gm_edge.models.moe import MoE
+from l0gm_edge.models.rows import Rows
 
 
 class ByModality(nn.ModuleDict):
@@ -24,10 +25,12 @@ class ByModality(nn.ModuleDict):
         super().__init__(dict(layers))
         self.counts = counts
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map tokens to tokens."""
+    def forward(self, x: Tensor, rows: Rows | None = None) -> Tensor:
+        """Map tokens to tokens; `rows` (n, tokens) are asked only in training."""
         parts = torch.split(x, list(self.counts), dim=1)
-        return torch.cat([layer(part) for layer, part in zip(self.values(), parts, strict=True)], dim=1)
+        told = [()] * len(parts) if rows is None else [(part,) for part in rows.split(self.counts)]
+        given = [layer(part, *of) for layer, part, of in zip(self.values(), parts, told, strict=True)]
+        return torch.cat(given, dim=1)
 
 
 def layer(width: int, moe: network.MoE, counts: Mapping[str, int] | None = None) -> nn.Module:
@@ -51,7 +54,7 @@ def layer(width: int, moe: network.MoE, counts: Mapping[str, int] | None = None)
 
 def mixture(width: int, moe: network.MoE, experts: int) -> MoE:
     """So many experts for rows of this width, else as the recipe has them."""
-    return MoE(width, moe.hidden, experts, moe.top_k, moe.combine, moe.threshold)
+    return MoE(width, moe.hidden, experts, moe.top_k, moe.combine, moe.threshold, moe.capacity)
 
 
 def is_aware(model: nn.Module) -> bool:

@@ -107,6 +107,40 @@ class Regions(Tokenizer):
         return out
 
 
+class Joined(nn.ModuleDict):
+    """Tokenizers by modality, whose tokens lie in one row, modality after modality."""
+
+    def __init__(self, tokenizers: Mapping[str, Tokenizer]) -> None:
+        super().__init__(dict(tokenizers))
+        self.counts = {name: tokenizer.count for name, tokenizer in tokenizers.items()}
+
+    def row(self, modalities: Mapping[str, Tensor]) -> Tensor:
+        """The tokens of one batch a modality: (n, tokens, width)."""
+        return torch.cat([tokenizer(modalities[name]) for name, tokenizer in self.items()], dim=1)
+
+    def present(self, modalities: Mapping[str, Tensor]) -> Tensor:
+        """Which tokens are there, 1 or 0: (n, tokens)."""
+        return torch.cat(list(self._present(modalities).values()), dim=1)
+
+    def tokens_of(self, path: str, modalities: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Which tokens, of those that the experts at `path` read, are of each modality and there: a modality's own
+        experts read its tokens alone, all others read every token."""
+        present, owner = self._present(modalities), path.rpartition(".")[2]
+        if owner in present:
+            return {owner: present[owner]}
+        return {
+            name: torch.cat([one if other == name else torch.zeros_like(one) for other, one in present.items()], dim=1)
+            for name in present
+        }
+
+    def _present(self, modalities: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        found = {}
+        for name, tokenizer in self.items():
+            assert isinstance(tokenizer, Tokenizer)
+            found[name] = tokenizer.present(modalities[name])
+        return found
+
+
 def build(
     configs: Mapping[str, network.Tokens], shapes: Mapping[str, tuple[int, ...]], width: int
 ) -> dict[str, Tokenizer]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from l0gm_edge.models.attention import SelfAttention
+from l0gm_edge.models.rows import Rows
 
 
 class Block(nn.Module):
     """Self-attention, then a feed-forward layer, each behind a norm and beside a shortcut.
 
-    (n, tokens, width) -> (n, tokens, width); `bias`, if any, is added to the attention scores.
+    (n, tokens, width) -> (n, tokens, width); `bias`, if any, is added to the attention scores, and `rows`, if any, are
+    told to a feed-forward layer of experts.
     """
 
     def __init__(self, width: int, heads: int, feed_forward: nn.Module, dropout: float) -> None:
@@ -20,18 +22,19 @@ class Block(nn.Module):
         self.feed_forward = feed_forward
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor | None = None, rows: Rows | None = None) -> Tensor:
         """Map states to states of the same shape."""
-        return self.fed(self.attended(x, bias))
+        return self.fed(self.attended(x, bias), rows)
 
     def attended(self, x: Tensor, bias: Tensor | None) -> Tensor:
         """Its first half: what the tokens make of each other."""
         out: Tensor = x + self.dropout(self.attention(self.norm1(x), bias))
         return out
 
-    def fed(self, x: Tensor) -> Tensor:
+    def fed(self, x: Tensor, rows: Rows | None = None) -> Tensor:
         """Its second half: what each makes of itself."""
-        out: Tensor = x + self.dropout(self.feed_forward(self.norm2(x)))
+        told = () if rows is None else (rows,)
+        out: Tensor = x + self.dropout(self.feed_forward(self.norm2(x), *told))
         return out
 
 

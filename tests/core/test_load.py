@@ -73,6 +73,8 @@ def test_an_unknown_key_that_resembles_nothing_gets_the_list(recipe_file: Path, 
         ("name: tiny", "name: tiny\nseed: -1", "seed: Input should be greater than or equal to 0"),
         ("encoder: tabular", "encoder: Tab-ular", "model.encoders.table.encoder: String should match pattern"),
         ("data: {name: digits}", "data: digits", "data: Input should be a valid dictionary"),
+        ("steps: 20", "steps: 20, trains: [tail]", "learn.trains.0: Input should be 'routers', 'head' or 'body'"),
+        ("steps: 20", "steps: 20, before: [{objective: selection}]", "learn.before.0.steps: required, but not given"),
     ],
 )
 def test_a_wrong_value_is_told_by_key_and_what_was_found(
@@ -88,6 +90,7 @@ def test_a_wrong_value_is_told_by_key_and_what_was_found(
     ("right", "wrong", "expected"),
     [
         ("top_k: 2", "top_k: 5", "moe: top_k (5) cannot exceed experts (4)"),
+        ("top_k: 2", "top_k: 2, kept_pairs: 0.5", "moe: kept_pairs goes with combine: plain"),
         ("steps: 20", "steps: 20, warm_up: 0.6, recovery: 0.4", "learn: warm_up (0.6) + recovery (0.4) must leave"),
         ("active_fraction: 0.4", "active_fraction: 0.4, parameters: 9", "found active_fraction, parameters"),
         ("{active_fraction: 0.4}", "{}", "gates.target: give exactly one of units, active_fraction"),

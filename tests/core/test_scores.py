@@ -164,6 +164,17 @@ def test_recall_counts_the_own_key_among_the_most_alike() -> None:
         assert scores.recall_at(queries, keys, k) == np.mean([row in best[row] for row in range(50)])
 
 
-def test_keys_that_are_all_alike_find_nothing() -> None:
+@given(st.integers(1, 12), st.integers(1, 5), st.integers(0, 10_000))
+def test_recall_of_several_wanted_keys_looks_for_any_of_them(rows: int, k: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    queries, keys = draw.normal(size=(2, rows, 5))
+    wanted = draw.random((rows, rows)) < 0.3
+    alike = cosine_similarity(queries, keys)
+    hits = [bool(wanted[row, np.argsort(-alike[row])[:k]].any()) for row in range(rows)]
+    assert scores.recall_at(queries, keys, k, wanted) == pytest.approx(np.mean(hits))
+
+
+def test_keys_that_are_all_alike_and_nan_find_nothing() -> None:
     assert scores.recall_at(np.ones((10, 3)), np.ones((10, 3)), 5) == 0.0
     assert scores.recall_at(np.zeros((10, 3)), np.eye(10, 3), 5) == 0.0
+    assert scores.recall_at(np.full((4, 3), np.nan), np.eye(4, 3), 1) == 0.0

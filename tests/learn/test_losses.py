@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fusion_models
 import numpy as np
 import pytest
 import torch
@@ -38,17 +37,6 @@ def test_classification_is_the_smoothed_cross_entropy(smoothing: float) -> None:
     wanted = (1 - smoothing) * np.eye(4)[labels.numpy()] + smoothing / 4
     expected = -(wanted * np.log(softmax(logits.numpy()))).sum(axis=1).mean()
     assert float(losses.classification(logits, labels, smoothing)) == pytest.approx(expected)
-
-
-def test_balance_is_that_of_the_experts_and_nothing_without_a_training_pass() -> None:
-    model = fusion_models.model(fusion_models.recipe()).eval()
-    model(**fusion_models.example())
-    assert float(losses.balance(model)) == 0
-    model.train()(**fusion_models.example())
-    wanted = model.moe.balance
-    assert torch.equal(losses.balance(model), wanted)
-    assert float(losses.balance(model)) == 0, "a pass counts once"
-    assert float(losses.balance(torch.nn.Linear(2, 2))) == 0
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:

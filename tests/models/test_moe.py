@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from l0gm_edge.core.network import Combine
 from l0gm_edge.core.recipe import SiteKind
+from l0gm_edge.learn.router_losses import importance
 from l0gm_edge.models.moe import MoE
-from l0gm_edge.models.router import balance_loss, combine_weights
+from l0gm_edge.models.router import combine_weights
+from l0gm_edge.models.rows import Rows
 
 
 def built(experts: int, top_k: int) -> MoE:
@@ -38,7 +40,7 @@ def test_one_expert_is_a_dense_layer() -> None:
     assert moe.router is None
     assert torch.equal(moe(x), moe.experts[0](x))
     assert moe.train()(x) is not None
-    assert moe.balance is None
+    assert moe.routed is None
     assert [site.kind for site in moe.inner_sites()] == [SiteKind.HIDDEN]
 
 
@@ -66,16 +68,15 @@ def test_its_sites_are_the_experts_and_each_ones_hidden_width() -> None:
     assert [(site.width, site.inside) for site in hidden] == [(5, ("experts", e)) for e in range(3)]
 
 
-def test_balance_is_known_after_training_passes_only_and_a_copy_forgets_it() -> None:
+def test_what_the_router_said_is_known_after_training_passes_only_and_a_copy_forgets_it() -> None:
     moe, x = built(3, 2), torch.randn(8, 6)
     moe(x)
-    assert moe.balance is None
+    assert moe.routed is None
     moe.train()(x)
-    assert float(moe.balance.detach()) >= 0
-    moe.balance.backward()
-    assert bool(moe.router.weight.grad.any())
+    assert moe.routed.top_k == 2
+    torch.testing.assert_close(moe.routed.logits, moe.router(x))
     twin = copy.deepcopy(moe)
-    assert twin.balance is None
+    assert twin.routed is None
     assert torch.equal(twin(x), moe(x))
 
 
@@ -88,16 +89,44 @@ def test_its_parts_have_the_layers_width(axis: str, width: int) -> None:
     assert (moe.in_features, moe.out_features) == (6, 6)
 
 
-def test_balance_reaches_the_router_and_not_what_gates_add_to_its_logits() -> None:
+def test_losses_of_routing_reach_the_router_and_not_what_gates_add_to_its_logits() -> None:
     moe, x = built(3, 2).train(), torch.randn(8, 6)
     added = torch.tensor([0.0, -0.5, -2.0], requires_grad=True)
     moe.router.register_forward_hook(lambda _module, _args, logits: logits + added)
     moe(x)
-    expected = balance_loss(moe.router(x))
-    torch.testing.assert_close(moe.balance, expected)
-    assert torch.autograd.grad(moe.balance, added, allow_unused=True, retain_graph=True) == (None,)  # no gradient
-    (found,) = torch.autograd.grad(moe.balance, moe.router.weight)
+    lost, expected = importance(moe.routed.logits), importance(moe.router(x))
+    torch.testing.assert_close(lost, expected)
+    assert torch.autograd.grad(lost, added, allow_unused=True, retain_graph=True) == (None,)  # no gradient
+    (found,) = torch.autograd.grad(lost, moe.router.weight)
     torch.testing.assert_close(found, *torch.autograd.grad(expected, moe.router.weight))
+
+
+def tight(factor: float) -> MoE:
+    torch.manual_seed(0)
+    return MoE(6, 5, 4, 1, Combine.PLAIN, capacity=factor)
+
+
+def test_dropped_rows_get_nothing_in_training_and_nothing_is_dropped_in_evaluation() -> None:
+    moe, x = tight(0.2), torch.randn(60, 6)  # 3 rows an expert, rounded up to 4
+    outs = {training: moe.train(training)(x) for training in (True, False)}
+    served = outs[True].ne(0).any(-1)
+    assert 4 <= int(served.sum()) <= 16
+    torch.testing.assert_close(outs[True][served], outs[False][served])
+    assert bool(outs[False].ne(0).any(-1).all())
+    torch.testing.assert_close(moe.eval()(x[:1]), outs[False][:1])
+
+
+def test_rows_that_are_not_there_take_no_room_and_are_not_told_of() -> None:
+    moe, x = tight(1.0).train(), torch.randn(2, 8, 6)
+    present = torch.arange(8).expand(2, 8) < 4
+    modality = (torch.arange(8) % 2).expand(2, 8)
+    out = moe(x, Rows(present, modality, ("image", "text")))
+    assert not bool(out[~present].any())
+    torch.testing.assert_close(out[present], moe(x[present]))
+    moe(x, Rows(present, modality, ("image", "text")))
+    torch.testing.assert_close(moe.routed.of_modality("text"), moe.router(x[:, 1:4:2].reshape(4, 6)))
+    assert len(moe.routed.of_modality("audio")) == 0
+    assert len(moe.routed.logits) == 8
 
 
 @given(st.integers(2, 6), st.floats(0, 1), st.data())

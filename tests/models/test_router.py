@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from l0gm_edge.core.site import CLOSED_LOGIT
-from l0gm_edge.models.router import balance_loss, combine_weights
+from l0gm_edge.models.router import combine_weights
 
 Matrix = NDArray[np.float64]
 logits_of = arrays.arrays(
@@ -61,24 +60,3 @@ def test_gradients_reach_the_chosen_logits_only() -> None:
     logits = torch.tensor([[3.0, 1, 2, -1]], requires_grad=True)
     (combine_weights(logits, 2) * torch.tensor([1.0, 5, 2, 7])).sum().backward()
     assert (logits.grad[0] != 0).tolist() == [True, False, True, False]
-
-
-@given(arrays.arrays(np.float64, (8, 4), elements=st.floats(-5, 5)))
-def test_the_balance_loss_is_the_squared_variation_of_importance(logits: Matrix) -> None:
-    probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    importance = probability.sum(axis=0)
-    expected = (importance.std() / importance.mean()) ** 2
-    assert float(balance_loss(torch.from_numpy(logits))) == pytest.approx(expected, abs=1e-9)
-
-
-def test_it_is_zero_when_all_experts_are_used_alike_and_largest_when_one_is() -> None:
-    uniform = torch.eye(4) * 3
-    assert float(balance_loss(uniform)) == pytest.approx(0, abs=1e-9)
-    collapsed = torch.tensor([[50.0, 0, 0, 0]]).expand(6, -1)
-    assert float(balance_loss(collapsed)) == pytest.approx(3, abs=1e-6)  # E - 1
-
-
-def test_closed_experts_do_not_count() -> None:
-    closed = torch.tensor([0, CLOSED_LOGIT, 0, 0]) + torch.eye(4)[[0, 2, 3]] * 3
-    assert float(balance_loss(closed)) == pytest.approx(0, abs=1e-9)
-    assert float(balance_loss(torch.full((3, 4), CLOSED_LOGIT))) == 0

@@ -42,3 +42,29 @@ def test_fewer_experts_go_from_the_recipe_to_both_runtimes(
     assert merged is (by == "merge")
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert f"chosen by <code>{by}</code>" in page
+
+
+AWARE = (
+    "model={fusion: early, tokens: {image: {patch: 4}, table: {patch: 10}}, transformer: {blocks: 2, heads: 2},"
+    " latent: 16}",
+    "moe={experts: 5, top_k: 1, hidden: 8, combine: plain, routing: aware}",
+    "gates.sites=[width, hidden, heads, experts]",
+)
+
+
+@pytest.mark.slow
+def test_experts_of_one_modality_each_go_the_whole_road_too(tmp_path: Path, torch_as_it_was: None) -> None:
+    files = tiny_road.write(tmp_path, "onnxruntime", "tflite")
+    recipe = load.recipe(str(files[0]), [*AWARE, "prune.experts={keep: 2, by: merge}", "learn.steps=20"])
+    report = pipeline.run(recipe, load.hardware(str(files[1])), tmp_path / "out")
+    assert report.passed
+    assert {row.runtime for row in report.artifacts if row.chosen} == {"onnxruntime", "tflite"}
+    layers = {layer.module: layer for layer in report.routing.layers}
+    assert [(layer.rows, len(layer.experts)) for layer in layers.values()] == 2 * [(("image",), 2), (("table",), 2)]
+    merged = {cut.module: cut.kept for cut in report.experts}
+    assert all(
+        layer.experts == tuple(f"expert {'+'.join(map(str, group))}" for group in merged[path])
+        for path, layer in layers.items()
+        if path in merged
+    )
+    assert "trunk.blocks.1.feed_forward.table" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")

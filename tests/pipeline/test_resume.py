@@ -7,16 +7,15 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import tiny_road
+from killers import Killed, Killer
 
 from l0gm_edge.core import load, store
 from l0gm_edge.core.hardware import HardwareProfile
-from l0gm_edge.core.progress import Silent
 from l0gm_edge.core.recipe import Recipe
 from l0gm_edge.core.report import Taught
 from l0gm_edge.core.subsets import Subsets
@@ -49,28 +48,6 @@ def files_of(folder: Path, stages: tuple[str, ...]) -> dict[str, dict[str, str]]
     run = store.RunFolder(folder)
     records = {stage: run.record(stage) for stage in stages}
     return {stage: record.files for stage, record in records.items() if record is not None}
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing catches it."""
-
-
-class Killer(Silent):
-    """Ends the run in the middle of a course of training, after this many of its steps."""
-
-    def __init__(self, course: str, steps: int) -> None:
-        self.course, self.left = course, steps
-
-    @contextmanager
-    def task(self, description: str, total: int | None = None) -> Iterator[Killer]:
-        self.at_work = description
-        yield self
-
-    def advance(self, steps: int = 1, **fields: float) -> None:
-        if self.at_work == self.course:
-            self.left -= steps
-            if self.left < 0:
-                raise Killed
 
 
 @pytest.mark.usefixtures("torch_as_it_was")

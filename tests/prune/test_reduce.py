@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from l0gm_edge.core import plugins
 from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.experts import Experts
+from l0gm_edge.core.network import Combine
 from l0gm_edge.core.plan import PrunePlan
 from l0gm_edge.core.recipe import SiteKind, Target
 from l0gm_edge.models.moe import Expert, MoE
@@ -75,6 +76,17 @@ def test_every_way_keeps_so_many_groups_and_the_small_layer_is_proved(by: str, k
     small = fewer(moe, by, keep, given)
     assert len(small.experts) == keep
     assert small.top_k == (1 if keep == 1 else 2)
+
+
+@pytest.mark.parametrize("keep", [1, 3])
+@pytest.mark.parametrize("by", WAYS)
+def test_a_layer_that_drops_pairs_by_score_is_proved_too(by: str, keep: int) -> None:
+    moe = layer()
+    moe.combine, moe.threshold = Combine.PLAIN, torch.tensor(0.3)
+    given = seen(moe)
+    assert bool((moe.weights(given.rows["all together"]).count_nonzero(dim=1) < 2).any()), "some pairs are dropped"
+    small = fewer(moe, by, keep, given)
+    assert (small.threshold is None) is (small.router is None) is (keep == 1 and by != "merge")
 
 
 @pytest.mark.parametrize("by", ["reap", "use", "enumerate"])

@@ -183,10 +183,12 @@ def test_any_figures_and_texts_give_a_sound_page(
 def test_every_layer_of_experts_has_its_table(reports: dict[str, Report]) -> None:
     report = reports["passing"]
     (one,) = report.routing.layers
-    other = one.model_copy(update={"module": "blocks.1.experts", "by_tokens": True, "specialization": None})
+    changes = {"module": "blocks.1.experts", "by_tokens": True, "specialization": None, "kept_pairs": 0.314}
+    other = one.model_copy(update=changes)
     page = Page(html.render(report.model_copy(update={"routing": Routing(layers=(one, other))})))
     assert page.text.count("Specialization 0.410") == 1
     assert page.text.count("mean over the tokens of each modality") == 1
+    assert page.text.count("31.4 % of the pairs of a token and an expert reach the layer's score threshold") == 1
     assert {"moe", "blocks.1.experts"} <= {word.strip() for word in page.words}
     assert [value for _, name, value in page.attributes if name == "aria-label" and "blocks.1.experts" in value]
     assert "The model has no experts." in Page(html.render(reports["inconclusive"])).text

@@ -15,6 +15,7 @@ from l0gm_edge.core.errors import RecipeError
 from l0gm_edge.core.network import Awareness, Encoder, Model, MoE, Tokens
 from l0gm_edge.core.recipe import Data, Recipe
 from l0gm_edge.models import routing
+from l0gm_edge.models.trunk import Trunk
 
 OPTIONS = ("encoders", "tokens", "transformer", "asks")
 """Keys of a model that not every fusion reads."""
@@ -84,7 +85,18 @@ def build(recipe: Recipe, shapes: Mapping[str, tuple[int, ...]], classes: int) -
             where=f"recipe {recipe.name}",
             allowed=f"{Awareness.AGNOSTIC}: no layer of it has the tokens of several modalities apart",
         )
+    _require_known_tokens(recipe.moe, made)
     return made
+
+
+def _require_known_tokens(moe: MoE, made: Network) -> None:
+    names = {name for one in made.modules() if isinstance(one, Trunk) for name in one.names}
+    for name in sorted(moe.losses.modalities - names):
+        raise RecipeError(
+            f"moe.losses: entropy of '{name}'",
+            where=type(made).__name__,
+            allowed=f"modalities whose tokens experts see: {', '.join(sorted(names)) or 'none'}",
+        )
 
 
 def require_readable(model: Model, dataset: Dataset) -> None:

@@ -68,7 +68,7 @@ def build(model: network.Model, moe: network.MoE, shapes: Mapping[str, tuple[int
     assert model.transformer is not None
     width, dropout, transformer = model.latent, model.dropout, model.transformer
     towers = {
-        name: Tower(tokenizer, Trunk(width, transformer, moe, dropout), width, dropout)
+        name: Tower(tokenizer, Trunk(width, transformer, moe, dropout, {name: tokenizer.count}), width, dropout)
         for name, tokenizer in tokens.build(model.tokens, shapes, width).items()
     }
     return TowersFusion(towers, width, dropout, classes)

@@ -11,7 +11,7 @@ from l0gm_edge.core.recipe import SiteKind, Target
 from l0gm_edge.gates.session import Session
 from l0gm_edge.prune.prune import prune
 
-FUSIONS = ("early", "reasoning", "towers")
+FUSIONS = ("early", "reasoning", "tower", "towers")
 
 
 @pytest.mark.parametrize("name", FUSIONS)
