@@ -1,7 +1,7 @@
 """Several modalities in one space: answers to questions, modalities that are missing, retrieval, short films.
 
 Every task trains a dense model, compresses it, and shows both on test for every subset of modalities; a missing one is
-zeros. `questions` (recipe pipeline-questions) is taught by the dense model or by one twice as wide. `avmnist` (recipe
+zeros. `questions` (recipe pipeline-questions) is taught by the dense model or by a wider one. `avmnist` (recipe
 pipeline-avmnist) and `mfeat5` train with every modality there, or with some dropped at random. `emoji` trains pictures
 and words to find each other in the space they share; recall@k is the share of rows whose other half is among the k most
 alike of the whole test split, the mean of both directions. While it is compressed, a term keeps what is alike across
@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import combinations
 from statistics import mean
 
 import torch
@@ -23,12 +22,12 @@ from result import Bar, Cell, at_least, write
 from torch import nn
 
 from l0gm_edge import data as datasets
-from l0gm_edge.core import load, scores
+from l0gm_edge.core import load
 from l0gm_edge.core.dataset import Dataset
 from l0gm_edge.core.distillation import LargerTeacher
 from l0gm_edge.core.larger import larger
 from l0gm_edge.core.recipe import Data, Recipe
-from l0gm_edge.learn import evaluate
+from l0gm_edge.learn import alignment, evaluate
 from l0gm_edge.learn.batches import tensors
 from l0gm_edge.learn.distill import tapped
 from l0gm_edge.models.fusion import Network
@@ -157,11 +156,10 @@ def recalls(model: nn.Module, data: Dataset) -> Line:
     paths = sorted(model.interface_layers()) if isinstance(model, Network) else []
     with tapped(model.eval(), paths) as seen:
         model(**tensors(data.test)[0])
-    spoken = [seen[path].numpy() for path in paths]
-    pairs = [pair for one, other in combinations(spoken, 2) for pair in ((one, other), (other, one))]
-    if not pairs or len({part.shape[1] for part in spoken}) > 1:
+    spoken = {path: seen[path].numpy() for path in paths}
+    if len(spoken) < 2 or len({part.shape[1] for part in spoken.values()}) > 1:
         return {}
-    return {f"recall_{k}": mean(scores.recall_at(*pair, k) for pair in pairs) for k in (1, 5)}
+    return {f"recall_{k}": mean(alignment.recalls(spoken, k).values()) for k in (1, 5)}
 
 
 def report(setting: Setting) -> int:

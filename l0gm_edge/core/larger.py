@@ -10,7 +10,7 @@ from l0gm_edge.core.recipe import Recipe
 
 def larger(recipe: Recipe, teacher: LargerTeacher) -> Recipe:
     """The recipe of the teacher: every width `scale` times as large, in whole heads, and one course in which all of it
-    learns, of its own number of steps."""
+    learns, of its own number of steps, at a rate as much smaller as it is wider (arXiv 2203.03466)."""
     model, moe, learn = recipe.model, recipe.moe, recipe.learn
     assert isinstance(model, Model)
     assert moe is not None
@@ -27,7 +27,12 @@ def larger(recipe: Recipe, teacher: LargerTeacher) -> Recipe:
             "model": wider,
             "moe": moe.model_copy(update={"hidden": _times(moe.hidden, scale)}),
             "learn": learn.model_copy(
-                update={"steps": teacher.steps or learn.steps, "before": (), "trains": EVERYTHING}
+                update={
+                    "steps": teacher.steps or learn.steps,
+                    "lr": learn.lr / scale,
+                    "before": (),
+                    "trains": EVERYTHING,
+                }
             ),
         }
     )

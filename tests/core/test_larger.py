@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from l0gm_edge.core.distillation import Distill, LargerTeacher
 from l0gm_edge.core.larger import larger
 from l0gm_edge.core.network import Attention, Encoder, Model, MoE, Tokens, Transformer
+from l0gm_edge.core.phases import Part
 from l0gm_edge.core.recipe import OwnModel, Recipe
 
 TEXT = Encoder(encoder="text", widths=(10, 20), out=12, attention=Attention(width=12, heads=3), vocabulary=9)
@@ -30,7 +31,17 @@ def test_every_width_of_encoders_grows() -> None:
         Attention(width=24, heads=3),
         9,
     )
-    assert (wide.model.latent, wide.moe and wide.moe.hidden, wide.learn.steps) == (14, 60, 5)
+    assert (wide.model.latent, wide.moe and wide.moe.hidden) == (14, 60)
+
+
+def test_it_learns_as_a_whole_for_as_long_as_asked_and_slower_the_wider_it_is() -> None:
+    config = recipe(Model(encoders={"words": TEXT}, latent=7))
+    learn = config.learn.model_copy(update={"trains": (Part.ROUTERS,), "steps": 40, "lr": 0.012})
+    config = config.model_copy(update={"learn": learn})
+    asked, plain = (larger(config, LargerTeacher(scale=3, steps=steps)).learn for steps in (5, None))
+    assert (asked.steps, plain.steps) == (5, 40)
+    assert asked.lr == pytest.approx(0.004)
+    assert set(asked.trains) == set(Part)
 
 
 @given(st.floats(1.01, 16), st.integers(1, 8))
