@@ -88,14 +88,19 @@ class MoE(nn.Module):
         logits = self.router(x)
         self.routed = Routed.of(self._ungated(x, logits), rows, self.top_k) if self.training else None
         chosen = self.combined(logits)
-        if self.training and self.capacity is not None:
-            chosen = chosen * dispatch.kept(logits, self.top_k, self.capacity, rows.present if rows else None)
-        weights = self._of_experts(chosen)
+        weights = self._of_experts(self._served(chosen, logits, rows) if self.training else chosen)
         if self.training and self.top_k < len(self.experts) and sparse.may_skip_rows(self.experts):
             return sparse.mixed(x, weights, self.experts)
         terms = [weights[..., e : e + 1] * expert(x) for e, expert in enumerate(self.experts)]
         total: Tensor = sum(terms[1:], terms[0])
         return total
+
+    def _served(self, chosen: Tensor, logits: Tensor, rows: Rows | None) -> Tensor:
+        """The weights of what experts serve in training: rows that are there, and as many as there is room for."""
+        present = None if rows is None else rows.present
+        if self.capacity is not None:
+            return chosen * dispatch.kept(logits, self.top_k, self.capacity, present)
+        return chosen if present is None else chosen * present.unsqueeze(-1).to(chosen.dtype)
 
     def weights(self, x: Tensor) -> Tensor:
         """Each expert's weight in the output: (..., features) -> (..., experts)."""

@@ -101,7 +101,7 @@ def test_losses_of_routing_reach_the_router_and_not_what_gates_add_to_its_logits
     torch.testing.assert_close(found, *torch.autograd.grad(expected, moe.router.weight))
 
 
-def tight(factor: float) -> MoE:
+def tight(factor: float | None) -> MoE:
     torch.manual_seed(0)
     return MoE(6, 5, 4, 1, Combine.PLAIN, capacity=factor)
 
@@ -116,8 +116,9 @@ def test_dropped_rows_get_nothing_in_training_and_nothing_is_dropped_in_evaluati
     torch.testing.assert_close(moe.eval()(x[:1]), outs[False][:1])
 
 
-def test_rows_that_are_not_there_take_no_room_and_are_not_told_of() -> None:
-    moe, x = tight(1.0).train(), torch.randn(2, 8, 6)
+@pytest.mark.parametrize("factor", [1.0, None])
+def test_rows_that_are_not_there_take_no_room_and_are_not_told_of(factor: float | None) -> None:
+    moe, x = tight(factor).train(), torch.randn(2, 8, 6)
     present = torch.arange(8).expand(2, 8) < 4
     modality = (torch.arange(8) % 2).expand(2, 8)
     out = moe(x, Rows(present, modality, ("image", "text")))

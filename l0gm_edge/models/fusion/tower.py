@@ -76,6 +76,10 @@ class TowerFusion(Network):
         out: Tensor = self.space(torch.stack([pooled(*pair) for pair in pairs], dim=1))
         return out
 
+    def interface_layers(self) -> frozenset[str]:
+        """Paths of the layers that give each modality's place, before its length is made 1."""
+        return frozenset(f"space.project.{name}" for name in self.names)
+
     def tokens_of(self, path: str, modalities: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """A modality's own experts read its tokens alone; all others read every token."""
         return self.tokenizers.tokens_of(path, modalities)

@@ -17,8 +17,12 @@ LEARN = Learn(steps=1)
 LABELS = torch.tensor([0, 1, 2, 3, 0, 1, 2, 3])
 
 
-def tower_model() -> nn.Module:
-    return token_models.model(token_models.recipe("towers"))
+FUSIONS = {"contrastive": "tower"}
+"""That an objective is for, where it does not take any."""
+
+
+def tower_model(fusion: str = "towers") -> nn.Module:
+    return token_models.model(token_models.recipe(fusion))
 
 
 def gradients(model: nn.Module, loss: Tensor) -> dict[Part, bool]:
@@ -31,7 +35,7 @@ def gradients(model: nn.Module, loss: Tensor) -> dict[Part, bool]:
 
 @pytest.mark.parametrize("name", plugins.names("l0gm_edge.learn.objectives"))
 def test_defines_what_the_protocol_asks(name: str) -> None:
-    model, inputs = tower_model().eval(), token_models.example(8)
+    model, inputs = tower_model(FUSIONS.get(name, "towers")).eval(), token_models.example(8)
     objective = objectives.plugin(name)
     loss, logits = objective.loss(model, inputs, LABELS, LEARN)
     assert isinstance(objective.ROUTES, bool)
@@ -39,7 +43,7 @@ def test_defines_what_the_protocol_asks(name: str) -> None:
     torch.testing.assert_close(logits, model(**inputs))
     assert gradients(model, loss) == {
         Part.ROUTERS: True,
-        Part.HEAD: name in ("aligned", "classification"),
+        Part.HEAD: name in ("aligned", "classification", "contrastive"),
         Part.BODY: True,
     }
 
