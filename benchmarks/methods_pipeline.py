@@ -87,7 +87,7 @@ TASKS = {
         (
             "data.name=moving_mnist",
             "model.encoders={video: {encoder: video, widths: [8, 16], out: 48, attention: {width: 32, heads: 2}}}",
-            "learn={steps: 500, batch_size: 64, lr: 3.0e-3}",
+            "learn={steps: 2000, batch_size: 64, lr: 3.0e-3}",
             "distill.relations=null",
         ),
         {ALL: ()},
