@@ -16,6 +16,7 @@ from l0gm_edge.core.errors import DataError, MissingExtra
 from l0gm_edge.data import _emoji_table as names
 from l0gm_edge.data import emoji
 from l0gm_edge.data._prepared import read_arrays, read_text
+from l0gm_edge.data._tokens import UNKNOWN
 
 UNICODE = """\
 # emoji-test.txt
@@ -203,6 +204,10 @@ def test_the_whole_set_loads(prepared_folder) -> None:
     assert image.mean((0, 2, 3), dtype=np.float64) == pytest.approx(0, abs=1e-5)
     assert loaded.train.inputs["text"].max() < emoji.READING.vocabulary
     assert loaded.sha256 == "584c2e69b28eed259875ac8d06a557afcefc7c53c026c8abbc7befb5dec442f0"
+    words = loaded.prompts["text"]
+    assert words.shape == (10, 48)
+    assert len({tuple(row) for row in words.tolist()}) == 10
+    assert not (words == UNKNOWN).any()
     toned = emoji.load(folder, tones=True)
     assert sum(len(getattr(toned, name)) for name in SPLITS) == 3_790
     assert len(toned.test) == 867
