@@ -139,8 +139,8 @@ def run(way: str, count: int, recipe: Recipe, dense: nn.Module, data: Dataset, b
         budget - spent,
         schedule.cosine,
         recipe.seed + 1,
-        balance(recipe),
-        teacher(recipe, dense),
+        balance_weight=balance(recipe),
+        teacher=teacher(recipe, dense),
     )
     with scratch() as folder:
         train(course, found.model, data.train, folder, SILENT)
@@ -154,9 +154,16 @@ def gated(
     settings = Gates(target=Target(units=count), sites=(SiteKind.EXPERTS,), min_experts=count, cuts=0)
     session = Session(model, tensors(data.train.take(slice(0, 2)))[0], settings, {})
     course = Course(
-        "gates", recipe.learn, steps, schedule.constant, recipe.seed, balance(recipe), teacher(recipe, dense), session,
-        max(1, round(WARM_UP * steps)),
-    )  # fmt: skip
+        "gates",
+        recipe.learn,
+        steps,
+        schedule.constant,
+        recipe.seed,
+        balance_weight=balance(recipe),
+        teacher=teacher(recipe, dense),
+        session=session,
+        warm_up=max(1, round(WARM_UP * steps)),
+    )
     with scratch() as folder:
         train(course, model, data.train, folder, SILENT)
     session.close()

@@ -69,8 +69,9 @@ class Task:
 
 # Learning rates by mean validation accuracy at the medium size, one seed. AV-MNIST, over dense early, late and agnostic
 # experts: 92.1 % at 6e-3, 92.4 % at 1e-2. The five tables, over dense early and agnostic experts: 97.8 % at 3e-3,
-# 97.3 % at 6e-3. Other widths have it in inverse proportion: dense early fusion at large AV-MNIST had 88.2 %
-# at 3e-3 and 90.4 % at 5e-3, at 1e-2 (another seed) 85.7 %; at the small one 82.2 % at 2e-2, at 1e-2 (another) 78.9 %.
+# 97.3 % at 6e-3. Other widths have it in inverse proportion: at the large size of AV-MNIST dense early fusion had
+# 88.2 % at 3e-3 and 90.4 % at 5e-3, at 1e-2 (another seed) 85.7 %; at the small one 82.2 % at 2e-2, at 1e-2 (another)
+# 78.9 %.
 TASKS = {
     "avmnist": Task({"audio": 8, "image": 7}, 64, 1e-2, 500),
     "mfeat5": Task({"factors": 27, "karhunen": 16, "morphological": 6, "pixel": 30, "zernike": 16}, 64, 3e-3, 300),

@@ -53,20 +53,19 @@ def logits(predict: Any, model: dict[str, Any], rows: dict[str, Any]) -> Any:
 
     Raises ValueError for inputs of another shape.
     """
-    there = {name: np.asarray(values) for name, values in rows.items() if values is not None}
-    count = len(next(iter(there.values()))) if there else 0
-    missing = {spec["name"]: np.zeros((count, *spec["shape"][1:])) for spec in model["inputs"]}
-    absent = [name for name, values in rows.items() if values is None]
-    inputs = {
-        spec["name"]: taken((missing if spec["name"] in absent else there)[spec["name"]], spec)
-        for spec in model["inputs"]
-    }
+    count = next((len(values) for values in rows.values() if values is not None), 0)
+    inputs = {spec["name"]: taken(given(rows[spec["name"]], spec, count), spec) for spec in model["inputs"]}
     for spec in model["inputs"]:
         found, wanted = inputs[spec["name"]].shape, (count, *spec["shape"][1:])
         if found != wanted:
             raise ValueError(f"input {spec['name']} has shape {found}, not {wanted}")
     found = [predict({name: values[i : i + 1] for name, values in inputs.items()}) for i in range(count)]
     return real(np.concatenate(found), model["outputs"][0])
+
+
+def given(values: Any, spec: dict[str, Any], count: int) -> Any:
+    """Values as an array; zeros where they are missing."""
+    return np.zeros((count, *spec["shape"][1:])) if values is None else np.asarray(values)
 
 
 def taken(values: Any, spec: dict[str, Any]) -> Any:

@@ -1,6 +1,6 @@
 """How the experts of a trained model are spent: every layer's share of each expert, by modality.
 
-A layer that reads one state for a whole row is shown every modality alone, the others held at their mean, and all
+A layer that reads one state for a whole row is shown every modality alone, the others missing, and all
 together. A layer that reads tokens of known modalities is looked at once, with all modalities there, as it is used: a
 modality's share is the average over its own tokens, those that only pad left out.
 """
