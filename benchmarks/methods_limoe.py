@@ -1,6 +1,6 @@
 """One tower of experts for two modalities, after LIMoE (arXiv 2206.02770): what losses of routing do to it.
 
-The recipes limoe-* with no loss of routing (`none`), with the classic ones (importance, load and z), with the recipe's
+The recipe limoe-emoji, and limoe-avmnist.yaml beside this file, with no loss of routing (`none`), with the classic ones (importance, load and z), with the recipe's
 own local and global entropies (`entropy`), and a tower without experts of equal active cost (`dense`). Labels only
 probe: they teach the head, and no more. A modality uses an expert that serves 5 % of its tokens; counted is the layer
 in which it uses the fewest. Columns `dropped` are of test batches under room for 1.05 times the even share, as in
@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from statistics import mean
 
 from lines import Line, average, by_seed, differences, keep, read, told, where
@@ -40,14 +41,18 @@ QUICK_ROWS, QUICK_STEPS, QUICK_DATA = 500, 20, ("emoji",)
 
 @dataclass(frozen=True)
 class Task:
-    """The modality that its recipe lists first in the table, the other, and whether what is found need only be of the
+    """Its recipe, the modality that comes first in the table, the other, and whether what is found need only be of the
     same class."""
 
+    recipe: str
     modalities: tuple[str, str]
     by_class: bool
 
 
-TASKS = {"emoji": Task(("image", "text"), by_class=False), "avmnist": Task(("image", "audio"), by_class=True)}
+TASKS = {
+    "emoji": Task("limoe-emoji", ("image", "text"), by_class=False),
+    "avmnist": Task(str(Path(__file__).with_name("limoe-avmnist.yaml")), ("image", "audio"), by_class=True),
+}
 
 
 def arms(moe: MoE) -> dict[str, MoE]:
@@ -83,9 +88,9 @@ def make_seed(name: str, seed: int, setting: Setting) -> None:
 
 
 def recipe_of(name: str, seed: int, *, quick: bool) -> Recipe:
-    """The shipped recipe, of this seed, with labels that only probe."""
+    """The recipe, of this seed, with labels that only probe."""
     steps = (f"learn.steps={QUICK_STEPS}",) if quick else ()
-    return load.recipe(f"limoe-{name}", [f"seed={seed}", "learn.contrastive={probe: true}", *steps])
+    return load.recipe(TASKS[name].recipe, [f"seed={seed}", "learn.contrastive={probe: true}", *steps])
 
 
 @lru_cache(maxsize=1)
