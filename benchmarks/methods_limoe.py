@@ -1,12 +1,12 @@
 """One tower of experts for two modalities, after LIMoE (arXiv 2206.02770): what losses of routing do to it.
 
-The recipe limoe-emoji, and limoe-avmnist.yaml beside this file, with no loss of routing (`none`), with the classic ones (importance, load and z), with the recipe's
-own local and global entropies (`entropy`), and a tower without experts of equal active cost (`dense`). Labels only
-probe: they teach the head, and no more. A modality uses an expert that serves 5 % of its tokens; counted is the layer
-in which it uses the fewest. Columns `dropped` are of test batches under room for 1.05 times the even share, as in
-training, and for half of it. Emoji are found row by row; of digits, any of the same class counts as found, because
-which sound belongs to which picture was drawn by chance. Emoji are also classified by the names of their groups, which
-no label has told the tower of (`zero-shot`).
+The recipe limoe-emoji, and limoe-avmnist.yaml beside this file, with no loss of routing (`none`), with the classic ones
+(importance, load and z), with the recipe's own local and global entropies (`entropy`), and a tower without experts of
+equal active cost (`dense`). Labels only probe: they teach the head, and no more. A modality uses an expert that serves
+5 % of its tokens; counted is the layer in which it uses the fewest. Columns `dropped` are of test batches under room
+for 1.05 times the even share, as in training, and for half of it. Emoji are found row by row; of digits, any of the
+same class counts as found, because which sound belongs to which picture was drawn by chance. Emoji are also classified
+by the names of their groups, which no label has told the tower of (`zero-shot`).
 """
 
 from __future__ import annotations
