@@ -49,6 +49,12 @@ def interval(values: Sequence[float], tries: int = 1) -> tuple[float, float] | N
     return mean(values), mean(values) - float(half)
 
 
+def ahead(ours: Mapping[Cell, float], theirs: Mapping[Cell, float], tries: int = 1) -> bool:
+    """Whether ours are above theirs beyond the interval, seed by seed."""
+    found = interval(differences(ours, theirs), tries)
+    return found is not None and found[1] > 0
+
+
 def told(values: Sequence[float]) -> str:
     """A lead in percentage points, with half its interval."""
     found = interval(values)

@@ -19,7 +19,7 @@ from statistics import mean
 
 import torch
 from frontier import Curve, Panel, draw
-from lines import Line, average, by_seed, differences, interval, keep, read, told, where
+from lines import Line, ahead, average, by_seed, differences, keep, read, told, where
 from methods_core import SILENT, Setting, judged, rows, scratch
 from result import Bar, at_most, write
 from torch import Tensor, nn
@@ -267,21 +267,19 @@ def chosen(lines: Sequence[Line]) -> list[Line]:
 
 
 def shape(lines: Sequence[Line]) -> str:
-    """What accuracy does over p, beyond the spread of the seeds: the best p between the ends against either end."""
+    """What accuracy does over p, beyond the spread of the seeds: the best p between the ends against either end.
+    Nothing of a single seed."""
     accuracy = {share: by_seed(where(lines, share=share), "accuracy") for share in SHARES}
-    between = [share for share in SHARES[1:-1] if accuracy[share]]
-    if not between:
+    shares = [share for share in SHARES if len(accuracy[share]) > 1]
+    if len(shares) < 3:
         return ""
+    first, *between, last = shares
     peak = max(between, key=lambda share: mean(accuracy[share].values()))
-    above = [interval(differences(accuracy[peak], accuracy[end]), len(between)) for end in (SHARES[0], SHARES[-1])]
-    over = [found is not None and found[1] > 0 for found in above]
-    if all(over):
+    if all(ahead(accuracy[peak], accuracy[end], len(between)) for end in (first, last)):
         return f"inverted U, peak at {peak:g}"
-    fall = interval(differences(accuracy[SHARES[0]], accuracy[SHARES[-1]]))
-    rise = interval(differences(accuracy[SHARES[-1]], accuracy[SHARES[0]]))
-    if fall is not None and fall[1] > 0:
+    if ahead(accuracy[first], accuracy[last]):
         return "falls with p"
-    return "rises as p falls" if rise is not None and rise[1] > 0 else "flat"
+    return "rises as p falls" if ahead(accuracy[last], accuracy[first]) else "flat"
 
 
 def bars(checks: Sequence[Line]) -> Iterator[Bar]:

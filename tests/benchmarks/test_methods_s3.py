@@ -50,6 +50,12 @@ def test_a_curve_within_the_spread_of_the_seeds_is_flat() -> None:
     assert methods_s3.shape([one for one in curve(*[0.9] * 6) if one["share"] == 1.0]) == ""
 
 
+def test_of_a_single_seed_nothing_is_said_and_of_a_shorter_curve_what_there_is() -> None:
+    humped = curve(0.90, 0.92, 0.95, 0.93, 0.91, 0.90)
+    assert methods_s3.shape([one for one in humped if one["seed"] == 0]) == ""
+    assert methods_s3.shape([one for one in humped if one["share"] >= 0.3]) == "inverted U, peak at 0.5"
+
+
 def test_validation_chooses_for_every_seed_and_of_equals_what_drops_most() -> None:
     validation = {(0, 1.0): 0.9, (0, 0.5): 0.95, (0, 0.3): 0.95, (1, 1.0): 0.9, (1, 0.5): 0.8, (1, 0.3): 0.8}
     lines = [{"seed": s, "share": p, "validation_accuracy": value} for (s, p), value in validation.items()]
