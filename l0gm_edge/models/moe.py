@@ -141,6 +141,8 @@ class MoE(nn.Module):
         open.
         """
         assert self.router is not None
+        if not self.router._forward_hooks and "forward" not in vars(self.router):
+            return logits
         plain = functional.linear(x, self.router.weight, self.router.bias)
         return plain + (logits - plain).detach()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Protocol, cast
 
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ class Objective(Protocol):
         """
 
 
+@cache
 def plugin(name: str) -> Objective:
-    """The objective of this name. Raises RecipeError when there is none."""
+    """The objective of this name, which every step asks for. Raises RecipeError when there is none."""
     return cast(Objective, plugins.load(__name__, name))
