@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from synthetic import artifacts, changed, engine_run, evidence
+from synthetic import artifacts, changed, engine_run, evidence, recipe, subsets
 
 from l0gm_edge.check import checks
 from l0gm_edge.core.evidence import Evidence
@@ -13,7 +13,8 @@ from l0gm_edge.core.verdict import Status
 def everything() -> Evidence:
     """A made-up run with something to say for every check."""
     engine = engine_run('{"Layers": [{"Name": "a", "Weights": {"Type": "Int8"}}]}', {"a": "int8"})
-    return evidence(measured=changed(artifacts(), "compressed-onnxruntime-static_int8", engine=engine.model_dump()))
+    measured = changed(artifacts(), "compressed-onnxruntime-static_int8", engine=engine.model_dump())
+    return evidence(measured=measured, subsets=subsets(0.8, 0.8), recipe=recipe(max_missing_drop_points=1.0))
 
 
 @pytest.mark.parametrize("name", checks.names())

@@ -3,27 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from synthetic import evidence, recipe
+from synthetic import evidence, recipe, subsets
 
 from l0gm_edge.check.checks.missing import check
-from l0gm_edge.core.subsets import Given, Partial, Subsets
 from l0gm_edge.core.verdict import Status
-
-
-def partial(accuracy: float) -> Partial:
-    return Partial(accuracy=accuracy, ece=0.1, ece_scaled=0.05)
-
-
-def subsets(image: float, sound: float) -> Subsets:
-    """The dense model is right in 80 % of cases with one modality, in 90 % with both; the compressed one as told."""
-    figures = {("image",): image, ("sound",): sound, ("image", "sound"): 0.5}
-    dense = {1: 0.8, 2: 0.9}
-    return Subsets(
-        given=tuple(
-            Given(modalities=names, dense=partial(dense[len(names)]), compressed=partial(accuracy))
-            for names, accuracy in figures.items()
-        )
-    )
 
 
 @pytest.mark.parametrize(("sound", "status"), [(0.78, Status.PASS), (0.779, Status.FAIL)])
