@@ -160,7 +160,7 @@ def test_bars_of_pipeline_name_what_does_not_pay(gain: float, keeps: float, brok
     assert all(broken in bar for bar in failed)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.data
 def test_answers_and_retrieval_are_made_at_small_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(methods_pipeline, "QUICK_ROWS", 80)

@@ -45,7 +45,7 @@ def test_arms_differ_in_what_is_asked_of_routers_and_the_dense_one_has_none() ->
     assert recipe.seed == 4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.data
 def test_the_table_is_made_at_small_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(methods_limoe, "QUICK_STEPS", 4)

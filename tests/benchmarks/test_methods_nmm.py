@@ -127,7 +127,7 @@ def test_the_table_has_a_row_a_size_and_arm_and_specialization_by_layer() -> Non
     assert len(found) == 3 * 4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.data
 def test_it_is_made_at_small_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "QUICK_STEPS", 4)

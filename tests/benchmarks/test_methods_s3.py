@@ -91,7 +91,7 @@ def test_bars_break_on_a_changed_tensor_and_on_a_row_that_depends_on_others() ->
         assert [bar.holds for bar in methods_s3.bars([sound, sound | wrong])].count(False) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.data
 def test_the_table_is_made_at_small_scale_and_nothing_is_made_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -65,7 +65,7 @@ def test_a_ratio_is_told_with_its_quartiles() -> None:
     assert (found["ratio"], found["quartiles"], found["samples or rows a second"]) == (2.0, "1.000 to 3.000", 20)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.data
 def test_every_row_has_a_ratio_at_small_scale(tmp_path: Path) -> None:
     training.run(training.Scale(rounds=2, steps=0.05, rows=(64,)), tmp_path)
