@@ -2,8 +2,8 @@
 
     python benchmarks/road.py [--out DIR] [RECIPE ...]
 
-Runs go to DIR (default: a temporary folder); finished stages found there are reused. Without recipes, all that ship
-run. `adult` and `avmnist` need their prepared data (`l0gm-edge data fetch`, or L0GM_EDGE_DATA).
+Runs go to DIR (default: a temporary folder); finished stages found there are reused. Without recipes, `digits`, `adult`
+and `avmnist` run. The last two need their prepared data (`l0gm-edge data fetch`, or L0GM_EDGE_DATA).
 """
 
 from __future__ import annotations
