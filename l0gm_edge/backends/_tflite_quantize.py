@@ -142,10 +142,14 @@ def ranges(source: Path, calibration: Samples, settings: Quantize) -> dict[str, 
 
 
 def _activations(source: Path, samples: list[dict[str, Any]]) -> Iterator[dict[str, NDArray[Any]]]:
-    """Every float tensor that is not a constant, inputs included, for each sample."""
+    """Every float tensor of the file that is not a constant, inputs included, for each sample.
+
+    The interpreter lists, after these, tensors that its operators only work in: what they hold is anything.
+    """
     model = _tflite_file.read(source)
     signature = model.signatureDefs[0]
-    constants = {one.name.decode() for one in model.subgraphs[0].tensors if _tflite_file.is_constant(model, one)}
+    tensors = model.subgraphs[0].tensors
+    constants = {index for index, one in enumerate(tensors) if _tflite_file.is_constant(model, one)}
     interpreter = Interpreter(
         str(source),
         experimental_preserve_all_tensors=True,
@@ -154,13 +158,14 @@ def _activations(source: Path, samples: list[dict[str, Any]]) -> Iterator[dict[s
     interpreter.allocate_tensors()
     details = interpreter.get_tensor_details()
     kinds = {one["index"]: one["dtype"] for one in details}
-    watched = {one["name"]: one["index"] for one in details if one["dtype"] == np.float32}
+    wanted = set(range(len(tensors))) - constants
+    watched = {one["name"]: one["index"] for one in details if one["dtype"] == np.float32 and one["index"] in wanted}
     for sample in samples:
         for one in signature.inputs:
             kind = kinds[one.tensorIndex]  # token ids are int64 with us, and int32 in a converted file
             interpreter.set_tensor(one.tensorIndex, sample[one.name.decode()].astype(kind, copy=False))
         interpreter.invoke()
-        yield {name: interpreter.get_tensor(index) for name, index in watched.items() if name not in constants}
+        yield {name: interpreter.get_tensor(index) for name, index in watched.items()}
 
 
 def _scalar(value: float) -> NDArray[np.float32]:

@@ -6,9 +6,9 @@ from pathlib import Path
 import compiled as small
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from l0gm_edge.backends import tflite
+from l0gm_edge.backends import Samples, _tflite_file, _tflite_quantize, tflite
 from l0gm_edge.core.errors import ExportFailed
 from l0gm_edge.core.recipe import Quantize
 
@@ -26,6 +26,19 @@ def test_tensors_are_named_after_modules_and_unique(compiled: Compiled) -> None:
     names = [one["name"] for one in interpreter.get_tensor_details() if one["name"]]
     assert {"image", "tabular", "logits", "moe.router"} <= set(names)
     assert not any("torch.nn" in name for name in names)
+
+
+def test_ranges_are_of_the_file_s_tensors_alone(compiled: Compiled, samples: Samples) -> None:
+    source = compiled("tflite", "fp32")
+    at_work = Interpreter(str(source), experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+    at_work.allocate_tensors()
+    tensors = _tflite_file.read(source).subgraphs[0].tensors
+    assert any(one["index"] >= len(tensors) for one in at_work.get_tensor_details()), (
+        "operators have memory of their own"
+    )
+    found = _tflite_quantize.ranges(source, samples, Quantize())
+    named = {one.name.decode() for one in tensors}
+    assert {"image", "tabular", "logits"} <= found.keys() <= named
 
 
 def test_quantizing_leaves_the_heavy_operators_in_place(compiled: Compiled) -> None:
