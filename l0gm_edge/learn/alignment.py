@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from l0gm_edge.core import scores
 from l0gm_edge.core.dataset import Prompted, Split, Values
 from l0gm_edge.learn.batches import tensors
+from l0gm_edge.learn.evaluate import ROWS
 from l0gm_edge.models.fusion.tower import TowerFusion
-
-ROWS = 512
 
 Places = NDArray[np.float32]
 

@@ -17,12 +17,11 @@ from l0gm_edge.core.report import LayerRouting, Routing
 from l0gm_edge.core.specialization import specialization
 from l0gm_edge.gates.evaluation import evaluating
 from l0gm_edge.learn.batches import Inputs, tensors
+from l0gm_edge.learn.evaluate import ROWS
 from l0gm_edge.learn.sparsify import kept_pairs
 from l0gm_edge.models.fusion import Network
 from l0gm_edge.models.moe import MoE
 from l0gm_edge.models.views import TOGETHER, views
-
-ROWS = 512
 
 
 class Shares:

@@ -7,7 +7,7 @@ layer, it does not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,7 @@ def sparsify(model: nn.Module, split: Split, share: float) -> None:
     last pair that stays and the first that goes, so that rounding decides about neither.
     """
     for path, layer, threshold in _thresholded(model):
-        scores = _scores(model, path, layer, split).sort(descending=True).values
+        scores = _scores(model, {path: layer}, split)[path].sort(descending=True).values
         stay = max(1, round(share * len(scores)))
         between = (scores[stay - 1].double() + scores[stay].double()) / 2 if stay < len(scores) else 0.0
         threshold.copy_(torch.as_tensor(between))
@@ -37,10 +37,9 @@ def sparsify(model: nn.Module, split: Split, share: float) -> None:
 @torch.no_grad()
 def kept_pairs(model: nn.Module, split: Split) -> dict[str, float]:
     """The share of its pairs that every layer with a threshold keeps on these rows, by path."""
-    return {
-        path: float((_scores(model, path, layer, split) >= threshold).double().mean())
-        for path, layer, threshold in _thresholded(model)
-    }
+    layers = {path: layer for path, layer, _ in _thresholded(model)}
+    scores = _scores(model, layers, split) if layers else {}
+    return {path: float((scores[path] >= threshold).double().mean()) for path, _, threshold in _thresholded(model)}
 
 
 def _thresholded(model: nn.Module) -> Iterator[tuple[str, MoE, Tensor]]:
@@ -50,12 +49,13 @@ def _thresholded(model: nn.Module) -> Iterator[tuple[str, MoE, Tensor]]:
             yield path, layer, layer.threshold
 
 
-def _scores(model: nn.Module, path: str, layer: MoE, split: Split) -> Tensor:
-    """The router scores of all pairs, (pairs,), also of those below the layer's own threshold."""
-    parts = []
+def _scores(model: nn.Module, layers: Mapping[str, MoE], split: Split) -> dict[str, Tensor]:
+    """The router scores of all pairs of each layer, (pairs,), by path, also of those below its own threshold."""
+    parts: dict[str, list[Tensor]] = {path: [] for path in layers}
     for start in range(0, len(split), ROWS):
         inputs, _ = tensors(split.take(slice(start, start + ROWS)))
         with evaluating(model), routes.recorded(model, inputs) as logits:
             model(**inputs)
-        parts.append(layer.scores(logits[path]).flatten())
-    return torch.cat(parts)
+        for path, layer in layers.items():
+            parts[path].append(layer.scores(logits[path]).flatten())
+    return {path: torch.cat(found) for path, found in parts.items()}
