@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ def train(course: Course, model: nn.Module, data: Split, folder: Path, progress:
     with progress.task(course.name, course.steps) as task, parts.learning(model, course.trains):
         task.advance(step)
         while step < course.steps:
-            torch.manual_seed(course.seed * 1_000_003 + step)
+            torch.default_generator.manual_seed(course.seed * 1_000_003 + step)  # of the CPU alone: takes no time
             if course.session is not None and step == course.warm_up:
                 course.session.begin(course.steps - course.warm_up)
             inputs, labels = batches.at(step)
@@ -81,7 +82,7 @@ def train(course: Course, model: nn.Module, data: Split, folder: Path, progress:
             _set_rate(optimizer, settings.lr * course.rate(step, course.steps))
             with fake_quantized(model) if course.is_fake_at(step) else nullcontext():
                 loss, logits = _loss(course, model, inputs, labels)
-            _require_finite(loss, course, step)
+            value = _finite(loss, course, step)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -89,7 +90,7 @@ def train(course: Course, model: nn.Module, data: Split, folder: Path, progress:
                 course.session.step(optimizer)
             step += 1
             accuracy = float((logits.argmax(-1) == labels).float().mean())
-            loss_shown = _smooth(loss_shown, float(loss.detach()))
+            loss_shown = _smooth(loss_shown, value)
             accuracy_shown = _smooth(accuracy_shown, accuracy)
             fraction = course.session.expected_active_fraction if course.session else None
             shown = {"loss": loss_shown, "accuracy": accuracy_shown} | (
@@ -120,13 +121,15 @@ def _loss(course: Course, model: nn.Module, inputs: Inputs, labels: Tensor) -> t
     return loss, logits
 
 
-def _require_finite(loss: Tensor, course: Course, step: int) -> None:
-    if not torch.isfinite(loss):
+def _finite(loss: Tensor, course: Course, step: int) -> float:
+    value = float(loss.detach())
+    if not math.isfinite(value):
         raise TrainingDiverged(
-            f"the loss became {float(loss.detach())} at step {step + 1} of {course.steps}",
+            f"the loss became {value} at step {step + 1} of {course.steps}",
             where=f"learning, course '{course.name}'",
             todo=f"lower learn.lr (now {course.settings.lr:g}) or gates.lr, and run again",
         )
+    return value
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
