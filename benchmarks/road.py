@@ -1,9 +1,11 @@
 """The whole road on real data: each shipped recipe on this machine, and what comes out against what was promised.
 
     python benchmarks/road.py [--out DIR] [RECIPE ...]
+    python benchmarks/road.py --systems [--out DIR] [RECIPE ...]
 
 Runs go to DIR (default: a temporary folder); finished stages found there are reused. Without recipes, `digits`, `adult`
-and `avmnist` run. The last two need their prepared data (`l0gm-edge data fetch`, or L0GM_EDGE_DATA).
+and `avmnist` run; with `--systems`, the recipes of the field's systems, which are held to their own checks alone, into
+results/road-systems. All but `digits` need their prepared data (`l0gm-edge data fetch`, or L0GM_EDGE_DATA).
 """
 
 from __future__ import annotations
@@ -12,28 +14,30 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from result import Bar, Cell, at_least, at_most, write
 
 from l0gm_edge.core import processes
-from l0gm_edge.core.report import ArtifactRow, Report
+from l0gm_edge.core.report import ArtifactRow, CompressedScores, Report
 from l0gm_edge.core.verdict import Status, worst
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ("digits", "adult", "avmnist")
+SYSTEMS = tuple(sorted(path.stem for path in (ROOT / "recipes").glob("*-*.yaml")))
+"""Recipes named after the system in whose style they are."""
 PROFILE = ROOT / "hardware" / "host-cpu.yaml"
 JUDGED = (0, 1, 3)
 LARGE = "avmnist"
 """The recipe whose model is large enough for a runtime's fixed part not to hide what was won."""
 
 
-def main(recipes: Sequence[str], out: Path) -> int:
+def main(recipes: Sequence[str], out: Path, name: str, judge: Callable[[str, Report], Iterable[Bar]]) -> int:
     """Run the recipes and hold their reports against the bars."""
     reports = {recipe: walk(recipe, out / recipe) for recipe in recipes}
     rows = [row for recipe, report in reports.items() for row in figures(recipe, report)]
-    return write("road", rows, [bar for recipe, report in reports.items() for bar in bars(recipe, report)])
+    return write(name, rows, [bar for recipe, report in reports.items() for bar in judge(recipe, report)])
 
 
 def walk(recipe: str, folder: Path) -> Report:
@@ -84,8 +88,9 @@ def figures(recipe: str, report: Report) -> Iterator[dict[str, Cell]]:
 
 def bars(recipe: str, report: Report) -> Iterator[Bar]:
     """What every recipe must reach, and what the large one must besides; of several models, the worst counts."""
-    dense, models = report.dense, (report.compressed, *chosen(report))
-    yield at_least(f"{recipe}: passed, with an artifact chosen", int(report.passed and bool(chosen(report))), 1)
+    dense = report.dense
+    models: list[CompressedScores | ArtifactRow] = [report.compressed, *chosen(report)]
+    yield passed(recipe, report)
     yield at_most(f"{recipe}: parameters / dense", report.compressed.parameters / dense.parameters, 1 / 4)
     lost = max(100 * (dense.accuracy - model.accuracy) for model in models)
     yield at_most(f"{recipe}: accuracy lost, points", lost, 1.0)
@@ -97,6 +102,11 @@ def bars(recipe: str, report: Report) -> Iterator[Bar]:
         yield at_most(
             f"{recipe}: best p50 / dense fp32", smallest([row.p50_ratio_to_dense for row in chosen(report)]), 0.5
         )
+
+
+def passed(recipe: str, report: Report) -> Bar:
+    """Its own checks hold, and something ships."""
+    return at_least(f"{recipe}: passed, with an artifact chosen", int(report.passed and bool(chosen(report))), 1)
 
 
 def chosen(report: Report) -> list[ArtifactRow]:
@@ -123,12 +133,13 @@ def smallest(values: Sequence[float | None]) -> float:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=f"some of {', '.join(RECIPES)}")
+    parser.add_argument("--systems", action="store_true", help=f"these in their place: {', '.join(SYSTEMS)}")
     parser.add_argument("--out", type=Path, help="folder of the runs")
     given = parser.parse_args()
-    if unknown := set(given.recipes) - set(RECIPES):
-        parser.error(f"there is no recipe {', '.join(sorted(unknown))}; allowed: {', '.join(RECIPES)}")
-    wanted = given.recipes or RECIPES
-    if given.out:
-        sys.exit(main(wanted, given.out))
+    allowed = SYSTEMS if given.systems else RECIPES
+    if unknown := set(given.recipes) - set(allowed):
+        parser.error(f"there is no recipe {', '.join(sorted(unknown))}; allowed: {', '.join(allowed)}")
+    wanted = given.recipes or allowed
+    into, judge = ("road-systems", lambda *of: [passed(*of)]) if given.systems else ("road", bars)
     with tempfile.TemporaryDirectory(prefix="l0gm-edge-road-") as scratch:
-        sys.exit(main(wanted, Path(scratch)))
+        sys.exit(main(wanted, given.out or Path(scratch), into, judge))
