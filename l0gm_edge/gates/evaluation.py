@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @contextmanager
@@ -20,3 +21,17 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in were_training.items():
             module.training = training
+
+
+def read_by(layers: Mapping[str, nn.Module], model: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What each layer of the model reads first in one pass, by path; a layer that does not run is left out."""
+    found: dict[str, Tensor] = {}
+
+    def keep(path: str, _: nn.Module, args: tuple[Tensor, ...]) -> None:
+        found[path] = args[0]
+
+    with ExitStack() as hooks, evaluating(model):
+        for path, layer in layers.items():
+            hooks.enter_context(layer.register_forward_pre_hook(partial(keep, path)))
+        model(**inputs)
+    return found

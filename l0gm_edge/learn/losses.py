@@ -63,5 +63,6 @@ def balanced_and_confident(logits: Tensor) -> Tensor:
     choices = logits.softmax(-1)
     unsure = -(choices * logits.log_softmax(-1)).sum(-1).mean()
     mean = choices.mean(0)
-    uneven = math.log(logits.shape[-1]) + torch.xlogy(mean, mean).sum()
+    floored = mean.clamp_min(torch.finfo(mean.dtype).tiny)  # a closed expert's is 0: no gradient through its logarithm
+    uneven = math.log(logits.shape[-1]) + (mean * floored.log()).sum()
     return unsure + uneven

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from l0gm_edge.core.dataset import Split
 from l0gm_edge.core.report import LayerRouting, Routing
 from l0gm_edge.core.specialization import specialization
-from l0gm_edge.gates.evaluation import evaluating
+from l0gm_edge.gates.evaluation import read_by
 from l0gm_edge.learn.batches import Inputs, tensors
 from l0gm_edge.learn.evaluate import ROWS
 from l0gm_edge.learn.sparsify import kept_pairs
@@ -87,26 +87,11 @@ def _told(
     )
 
 
+@torch.no_grad()
 def _spent(model: nn.Module, layers: Mapping[str, MoE], inputs: Inputs) -> dict[str, Tensor]:
     """What each layer makes of its experts in one pass: (..., experts), summing to 1, by path."""
-    found: dict[str, Tensor] = {}
-
-    def look(path: str, layer: nn.Module, args: tuple[Tensor, ...]) -> None:
-        assert isinstance(layer, MoE)
-        weights = layer.weights(args[0])
-        found[path] = weights / weights.sum(-1, keepdim=True).clamp_min(1e-12)
-
-    hooks = [
-        layer.register_forward_pre_hook(lambda one, args, path=path: look(path, one, args))
-        for path, layer in layers.items()
-    ]
-    try:
-        with evaluating(model):
-            model(**inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return found
+    weights = {path: layers[path].weights(read) for path, read in read_by(layers, model, inputs).items()}
+    return {path: one / one.sum(-1, keepdim=True).clamp_min(1e-12) for path, one in weights.items()}
 
 
 def _tokens(model: nn.Module, path: str, inputs: Inputs) -> Mapping[str, Tensor]:

@@ -15,7 +15,7 @@ from l0gm_edge.core.plan import Exactness, ExpertCut, PrunePlan, SiteCut
 from l0gm_edge.core.recipe import SiteKind
 from l0gm_edge.core.site import CLOSED_LOGIT
 from l0gm_edge.gates.attach import expert_layers as layer_spans
-from l0gm_edge.gates.evaluation import evaluating
+from l0gm_edge.gates.evaluation import read_by
 from l0gm_edge.gates.groups import survey
 from l0gm_edge.gates.layout import Layout
 from l0gm_edge.gates.session import Session
@@ -126,22 +126,11 @@ def expert_layers(model: nn.Module) -> Iterator[tuple[str, MoE]]:
 
 def reading(model: nn.Module, rows: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     """What every layer of experts reads, (n, features), of each modality alone and of all together, by path."""
-    found: dict[str, dict[str, Tensor]] = {path: {} for path, _ in expert_layers(model)}
+    layers = dict(expert_layers(model))
+    found: dict[str, dict[str, Tensor]] = {path: {} for path in layers}
     for name, view in views(rows).items():
-
-        def keep(path: str, args: tuple[Tensor, ...], name: str = name) -> None:
-            found[path][name] = args[0].detach().flatten(0, -2)
-
-        hooks = [
-            layer.register_forward_pre_hook(lambda _, args, path=path: keep(path, args))
-            for path, layer in expert_layers(model)
-        ]
-        try:
-            with evaluating(model):
-                model(**view)
-        finally:
-            for hook in hooks:
-                hook.remove()
+        for path, read in read_by(layers, model, view).items():
+            found[path][name] = read.flatten(0, -2)
     return found
 
 

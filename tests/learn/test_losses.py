@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from l0gm_edge.core.site import CLOSED_LOGIT
 from l0gm_edge.learn import losses
 
 
@@ -80,3 +81,14 @@ def test_a_router_that_is_sure_and_even_loses_nothing_and_one_that_is_not_loses_
     assert float(losses.balanced_and_confident(sure)) == pytest.approx(0, abs=1e-6)
     assert float(losses.balanced_and_confident(torch.zeros(5, 4))) == pytest.approx(np.log(4))
     assert float(losses.balanced_and_confident(sure[:1].repeat(5, 1))) == pytest.approx(np.log(4))
+
+
+def test_an_expert_that_gates_closed_gives_no_gradient_and_no_nan() -> None:
+    logits = torch.randn(6, 4)
+    logits[:, 2] = CLOSED_LOGIT
+    logits.requires_grad_()
+    losses.balanced_and_confident(logits).backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+    assert float(logits.grad[:, 2].abs().max()) == 0
+    assert float(logits.grad.abs().max()) > 0
