@@ -88,12 +88,12 @@ def run(
         for one in members
     ]
     others = [folder / one.hardware.name for one in members]
-    answered = fleet.ask(jobs, folder, progress, before=lambda job: _take_over(folder / job.hardware.name, others))
+    answered = fleet.ask(jobs, folder, progress, before=lambda job: take_over(folder / job.hardware.name, others))
     return Fleet(subject=name, members=tuple(_member(one, _ran) for one in answered))
 
 
-def _take_over(mine: Path, others: Sequence[Path]) -> None:
-    """Copy learned stages that this run folder lacks from the first that has them; a run makes again what differs."""
+def take_over(mine: Path, others: Sequence[Path]) -> None:
+    """Copy learned stages that the run folder `mine` lacks from the first that has them; a run makes again what differs."""
     for stage in SHARED:
         held = next((one for one in others if one != mine and (one / stage / store.RECORD).is_file()), None)
         if held is not None and not (mine / stage).exists():

@@ -160,6 +160,6 @@ def test_what_another_device_learned_is_taken_over_once(tmp_path: Path) -> None:
         for stage in stages:
             (tmp_path / name / stage).mkdir(parents=True)
             (tmp_path / name / stage / "record.json").write_text(name)
-    fleet_members._take_over(tmp_path / "two", [tmp_path / "one", tmp_path / "two"])
+    fleet_members.take_over(tmp_path / "two", [tmp_path / "one", tmp_path / "two"])
     found = {path.parent.name: path.read_text() for path in (tmp_path / "two").rglob("record.json")}
     assert found == {"learn": "one", "prune": "two"}
