@@ -93,7 +93,8 @@ def run(
 
 
 def take_over(mine: Path, others: Sequence[Path]) -> None:
-    """Copy learned stages that the run folder `mine` lacks from the first that has them; a run makes again what differs."""
+    """Copy learned stages that `mine`, a run folder, lacks from the first that has them; a run makes again what
+    differs."""
     for stage in SHARED:
         held = next((one for one in others if one != mine and (one / stage / store.RECORD).is_file()), None)
         if held is not None and not (mine / stage).exists():
