@@ -7,6 +7,9 @@ equal active cost (`dense`). Labels only probe: they teach the head, and no more
 for 1.05 times the even share, as in training, and for half of it. Emoji are found row by row; of digits, any of the
 same class counts as found, because which sound belongs to which picture was drawn by chance. Emoji are also classified
 by the names of their groups, which no label has told the tower of (`zero-shot`).
+
+How many experts the recipe's global entropy asks of emoji's text was chosen on seeds that are not reported (100 to
+102), by use and by the probe's accuracy on validation: 4 gave 3 and 50.5 %, 6 gave 5 and 51.2 %, 8 gave 8 and 49.7 %.
 """
 
 from __future__ import annotations
