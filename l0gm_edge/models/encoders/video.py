@@ -52,7 +52,5 @@ def build(config: network.Encoder, shape: tuple[int, ...]) -> VideoEncoder:
     """Make the encoder for samples of `shape` (frames, channels, height, width)."""
     _convolution.require_maps("video", shape, ("frames", "channels", "height", "width"), config.widths)
     if shape[0] < TOGETHER:
-        raise RecipeError(
-            f"encoder 'video' cannot read films of {shape[0]} frame", allowed=f"{TOGETHER} or more frames"
-        )
+        raise RecipeError(f"encoder 'video' cannot read samples of shape {shape}", allowed=f"{TOGETHER} or more frames")
     return VideoEncoder((shape[0], shape[1], shape[2], shape[3]), config)
