@@ -86,8 +86,8 @@ TASKS = {
         "pipeline-avmnist",
         (
             "data.name=moving_mnist",
-            "model.encoders={video: {encoder: video, widths: [8, 16], out: 48, attention: {width: 32, heads: 2}}}",
-            "learn={steps: 2000, batch_size: 64, lr: 3.0e-3}",
+            "model.encoders={video: {encoder: video, widths: [16, 32, 64], out: 96, attention: {width: 96, heads: 4}}}",
+            "learn={steps: 2000, batch_size: 64, lr: 2.0e-3}",
             "distill.relations=null",
         ),
         {ALL: ()},
