@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from l0gm_edge.backends import ModelFacts
@@ -13,6 +14,10 @@ from l0gm_edge.core.artifact import Affine, TensorSpec
 from l0gm_edge.core.errors import RefusedInput
 
 _IDENTIFIER = b"TFL3"
+INSIDE = 1
+"""Offsets up to this one say that a buffer's content lies in the flatbuffer."""
+LARGEST = 2**31
+"""Bytes that a flatbuffer stays below."""
 
 
 def _constants(holder: type) -> dict[int, str]:
@@ -33,7 +38,7 @@ def read(path: Path) -> Any:
     if content[4:8] != _IDENTIFIER:
         raise _refused(path, "it does not carry the TFL3 mark")
     try:
-        model = schema.ModelT.InitFromPackedBuf(content, 0)
+        model = _whole(content)
     except Exception as error:  # a damaged flatbuffer fails anywhere, in any way
         raise _refused(path, "it is damaged or cut short") from error
     if not model.subgraphs or not model.operatorCodes or len(model.signatureDefs or ()) != 1:
@@ -42,10 +47,22 @@ def read(path: Path) -> Any:
 
 
 def pack(model: Any) -> bytes:
-    """The bytes of a ModelT object."""
+    """The bytes of a ModelT object. Raises RefusedInput when its weights do not fit into one flatbuffer."""
     from ai_edge_litert.tools import flatbuffer_utils  # only conversion packs; a measuring machine never does
 
+    if (size := sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None)) >= LARGEST:
+        raise RefusedInput(f"weights of {size} bytes do not fit into one flatbuffer", allowed=f"less than {LARGEST}")
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def packed_whole(content: bytes) -> bytes:
+    """The same model with all weights inside its flatbuffer.
+
+    ai-edge-quantizer lays weights of 256 kB and more behind it, where older runtimes do not look for them.
+    """
+    packed = schema.Model.GetRootAs(content)
+    is_whole = all(packed.Buffers(number).Offset() <= INSIDE for number in range(packed.BuffersLength()))
+    return content if is_whole else pack(_whole(content))
 
 
 def facts(model: Any, path: Path) -> ModelFacts:
@@ -87,6 +104,16 @@ def rename(model: Any) -> None:
 def is_constant(model: Any, tensor: Any) -> bool:
     """Whether a tensor's values stand in the file."""
     return model.buffers[tensor.buffer].data is not None and len(model.buffers[tensor.buffer].data) > 0
+
+
+def _whole(content: bytes) -> Any:
+    """A ModelT object that has in its buffers also what lies behind the flatbuffer."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for buffer in model.buffers:
+        if buffer.offset > INSIDE:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return model
 
 
 def _computes_in_floats(name: str, graph: Any, operator: Any) -> bool:

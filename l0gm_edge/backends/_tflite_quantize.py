@@ -191,7 +191,7 @@ def quantized(quantizer: Quantizer, found: dict[str, dict[str, NDArray[np.float3
     content = quantizer.quantize(found if quantizer.need_calibration else None).quantized_model
     if content is None:
         raise RuntimeError("the quantizer returned no model")
-    return bytes(content)
+    return _tflite_file.packed_whole(bytes(content))
 
 
 def main(source: str, scheme: str, calibration: str, output: str, forms: str) -> None:

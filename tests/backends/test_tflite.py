@@ -6,10 +6,14 @@ from pathlib import Path
 import compiled as small
 import numpy as np
 import pytest
+import torch
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from ai_edge_quantizer.quantizer import Quantizer
+from torch import nn
 
 from l0gm_edge.backends import Samples, _tflite_file, _tflite_quantize, tflite
-from l0gm_edge.core.errors import ExportFailed
+from l0gm_edge.core.errors import ExportFailed, RefusedInput
 from l0gm_edge.core.recipe import Quantize
 
 Compiled = Callable[[str, str], Path]
@@ -112,3 +116,63 @@ def test_integers_only_takes_and_gives_integers() -> None:
     )
     assert low == pytest.approx(-1, abs=0.05)
     assert high == pytest.approx(1, abs=0.05)
+
+
+class Wide(nn.Module):
+    """One layer whose weights, in bytes, are more than the quantizer leaves in the flatbuffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.down = nn.Linear(640, 640), nn.Linear(640, 3)
+
+    def forward(self, table: torch.Tensor) -> torch.Tensor:
+        return self.down(self.up(table).relu())
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("wide")
+    program = torch.export.export(Wide().eval(), (), {"table": torch.zeros(1, 640)})
+    torch.export.save(program, folder / "model.pt2")
+    tflite.convert(folder / "model.pt2", folder / "fp32.tflite")
+    return folder / "fp32.tflite"
+
+
+def outside(content: bytes) -> list[int]:
+    """Buffers whose content lies behind the flatbuffer."""
+    packed = schema.Model.GetRootAs(content)
+    return [number for number in range(packed.BuffersLength()) if packed.Buffers(number).Offset() > 1]
+
+
+def answer(path: Path, row: np.ndarray) -> np.ndarray:
+    return Interpreter(str(path)).get_signature_runner()(table=row)["logits"]
+
+
+def test_weights_of_any_size_lie_in_the_flatbuffer(wide: Path, tmp_path: Path) -> None:
+    quantizer = Quantizer(str(wide))
+    _tflite_quantize.SET_UP["dynamic_int8"](quantizer)
+    raw = bytes(quantizer.quantize().quantized_model)
+    (behind := tmp_path / "behind.tflite").write_bytes(raw)
+    assert outside(raw), "the quantizer lays large weights behind it"
+    ours = tmp_path / "ours.tflite"
+    tflite.quantize(wide, "dynamic_int8", {"table": np.zeros((2, 640), np.float32)}, Quantize(), ours)
+    assert not outside(ours.read_bytes())
+    row = np.random.default_rng(0).normal(size=(1, 640)).astype(np.float32)
+    np.testing.assert_array_equal(answer(ours, row), answer(behind, row))
+
+
+def test_a_file_is_read_with_weights_that_lie_behind_its_flatbuffer(wide: Path, tmp_path: Path) -> None:
+    quantizer = Quantizer(str(wide))
+    _tflite_quantize.SET_UP["dynamic_int8"](quantizer)
+    raw = bytes(quantizer.quantize().quantized_model)
+    (behind := tmp_path / "behind.tflite").write_bytes(raw)
+    model = _tflite_file.read(behind)
+    constants = [one for one in model.subgraphs[0].tensors if _tflite_file.is_constant(model, one)]
+    assert max(int(np.prod(one.shape)) for one in constants) == 640 * 640
+    (whole := tmp_path / "whole.tflite").write_bytes(_tflite_file.pack(model))
+    row = np.random.default_rng(0).normal(size=(1, 640)).astype(np.float32)
+    np.testing.assert_array_equal(answer(whole, row), answer(behind, row))
+    (cut := tmp_path / "cut.tflite").write_bytes(raw[:-1000])
+    with pytest.raises(RefusedInput, match="damaged or cut short"):
+        _tflite_file.read(cut)

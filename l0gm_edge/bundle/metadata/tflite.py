@@ -14,7 +14,6 @@ import numpy as np
 
 from l0gm_edge.bundle.metadata import Told, _table
 from l0gm_edge.core.artifact import TensorSpec
-from l0gm_edge.core.errors import RefusedInput
 
 NAME, IDENTIFIER = b"TFLITE_METADATA", b"M001"
 OLDEST_PARSER = "1.0.0"
@@ -26,14 +25,12 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def written(source: Path, told: Told) -> bytes:
-    """As `MetadataWriter.written`. Raises RefusedInput for a file of more than 2 GB."""
+    """As `MetadataWriter.written`. Raises RefusedInput for weights of 2 GB and more."""
     from ai_edge_litert import schema_py_generated as schema
 
     from l0gm_edge.backends import _tflite_file  # imports ai_edge_litert
 
     model = _tflite_file.read(source)
-    if any(buffer.offset > 1 for buffer in model.buffers):
-        raise RefusedInput("its weights lie outside its flatbuffer", where=str(source), allowed="files below 2 GB")
     signature = model.signatureDefs[0]
     order = list(model.subgraphs[signature.subgraphIndex].inputs)
     place = {port.name.decode(): order.index(port.tensorIndex) for port in signature.inputs}
