@@ -175,7 +175,7 @@ def test_answers_and_retrieval_are_made_at_small_scale(tmp_path: Path, monkeypat
     assert read(tmp_path / "methods_pipeline.jsonl") == made
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.data
 def test_both_tables_are_made_at_small_scale_and_nothing_is_made_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -52,7 +52,7 @@ AWARE = (
 )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_experts_of_one_modality_each_go_the_whole_road_too(tmp_path: Path, torch_as_it_was: None) -> None:
     files = tiny_road.write(tmp_path, "onnxruntime", "tflite")
     recipe = load.recipe(str(files[0]), [*AWARE, "prune.experts={keep: 2, by: merge}", "learn.steps=20"])

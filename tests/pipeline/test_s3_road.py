@@ -26,7 +26,7 @@ TOWERS = (
 )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_experts_are_specialised_selected_and_thinned_on_the_way_to_both_runtimes(
     tmp_path: Path, torch_as_it_was: None
 ) -> None:
