@@ -139,6 +139,16 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "fp32.tflite"
 
 
+@pytest.fixture(scope="module")
+def behind(wide: Path) -> Path:
+    """As the quantizer writes it, with large weights behind the flatbuffer."""
+    quantizer = Quantizer(str(wide))
+    _tflite_quantize.SET_UP["dynamic_int8"](quantizer)
+    path = wide.with_name("behind.tflite")
+    path.write_bytes(quantizer.quantize().quantized_model)
+    return path
+
+
 def outside(content: bytes) -> list[int]:
     """Buffers whose content lies behind the flatbuffer."""
     packed = schema.Model.GetRootAs(content)
@@ -149,12 +159,8 @@ def answer(path: Path, row: np.ndarray) -> np.ndarray:
     return Interpreter(str(path)).get_signature_runner()(table=row)["logits"]
 
 
-def test_weights_of_any_size_lie_in_the_flatbuffer(wide: Path, tmp_path: Path) -> None:
-    quantizer = Quantizer(str(wide))
-    _tflite_quantize.SET_UP["dynamic_int8"](quantizer)
-    raw = bytes(quantizer.quantize().quantized_model)
-    (behind := tmp_path / "behind.tflite").write_bytes(raw)
-    assert outside(raw), "the quantizer lays large weights behind it"
+def test_weights_of_any_size_lie_in_the_flatbuffer(wide: Path, behind: Path, tmp_path: Path) -> None:
+    assert outside(behind.read_bytes()), "the quantizer lays large weights behind it"
     ours = tmp_path / "ours.tflite"
     tflite.quantize(wide, "dynamic_int8", {"table": np.zeros((2, 640), np.float32)}, Quantize(), ours)
     assert not outside(ours.read_bytes())
@@ -162,17 +168,13 @@ def test_weights_of_any_size_lie_in_the_flatbuffer(wide: Path, tmp_path: Path) -
     np.testing.assert_array_equal(answer(ours, row), answer(behind, row))
 
 
-def test_a_file_is_read_with_weights_that_lie_behind_its_flatbuffer(wide: Path, tmp_path: Path) -> None:
-    quantizer = Quantizer(str(wide))
-    _tflite_quantize.SET_UP["dynamic_int8"](quantizer)
-    raw = bytes(quantizer.quantize().quantized_model)
-    (behind := tmp_path / "behind.tflite").write_bytes(raw)
+def test_a_file_is_read_with_weights_that_lie_behind_its_flatbuffer(behind: Path, tmp_path: Path) -> None:
     model = _tflite_file.read(behind)
     constants = [one for one in model.subgraphs[0].tensors if _tflite_file.is_constant(model, one)]
     assert max(int(np.prod(one.shape)) for one in constants) == 640 * 640
     (whole := tmp_path / "whole.tflite").write_bytes(_tflite_file.pack(model))
     row = np.random.default_rng(0).normal(size=(1, 640)).astype(np.float32)
     np.testing.assert_array_equal(answer(whole, row), answer(behind, row))
-    (cut := tmp_path / "cut.tflite").write_bytes(raw[:-1000])
+    (cut := tmp_path / "cut.tflite").write_bytes(behind.read_bytes()[:-1000])
     with pytest.raises(RefusedInput, match="damaged or cut short"):
         _tflite_file.read(cut)

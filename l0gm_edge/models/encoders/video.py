@@ -1,7 +1,7 @@
 """Short video: a small convolutional network on each frame and the next, then a transformer block over them.
 
 Two frames a token, as in the tubelets of ViViT (arXiv 2103.15691), but overlapping: convolutions then see what moved,
-which attention over what each frame shows by itself hardly learns (on `moving_mnist` it did not tell left from right).
+which attention over what each frame shows by itself hardly learns.
 """
 
 from __future__ import annotations
