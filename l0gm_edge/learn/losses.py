@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+SMALLEST = 1e-30
+"""Probabilities have at least this logarithm."""
+
 
 def classification(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
     """Cross-entropy of logits (n, classes) with labels (n,), smoothed: a scalar."""
@@ -62,7 +65,10 @@ def balanced_and_confident(logits: Tensor) -> Tensor:
     """
     choices = logits.softmax(-1)
     unsure = -(choices * logits.log_softmax(-1)).sum(-1).mean()
-    mean = choices.mean(0)
-    floored = mean.clamp_min(torch.finfo(mean.dtype).tiny)  # a closed expert's is 0: no gradient through its logarithm
-    uneven = math.log(logits.shape[-1]) + (mean * floored.log()).sum()
-    return unsure + uneven
+    return unsure + math.log(logits.shape[-1]) - entropy(choices.mean(0))
+
+
+def entropy(probabilities: Tensor) -> Tensor:
+    """Entropy in nats of distributions (..., n): (...)."""
+    floored = probabilities.clamp_min(SMALLEST)  # a closed expert's is 0, where the logarithm has no gradient
+    return -(probabilities * floored.log()).sum(dim=-1)

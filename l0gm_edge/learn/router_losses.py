@@ -15,11 +15,9 @@ from torch import Tensor, nn
 
 from l0gm_edge.core.network import RouterLosses
 from l0gm_edge.core.site import CLOSED_LOGIT
+from l0gm_edge.learn.losses import entropy
 from l0gm_edge.models.moe import MoE
 from l0gm_edge.models.rows import Routed
-
-SMALLEST = 1e-30
-"""Probabilities have at least this logarithm."""
 
 
 def importance(logits: Tensor) -> Tensor:
@@ -50,7 +48,7 @@ def z(logits: Tensor) -> Tensor:
 
 def local_entropy(logits: Tensor) -> Tensor:
     """Mean entropy of a row's probabilities, in nats: 0 when every row is sure."""
-    return _entropy(torch.softmax(logits, dim=-1)).mean()
+    return entropy(torch.softmax(logits, dim=-1)).mean()
 
 
 def global_entropy(logits: Tensor, experts: int) -> Tensor:
@@ -59,7 +57,7 @@ def global_entropy(logits: Tensor, experts: int) -> Tensor:
     No more are asked for than are open.
     """
     threshold = log(max(1, min(experts, int(_is_open(logits).sum()))))
-    return (threshold - _entropy(torch.softmax(logits, dim=-1).mean(dim=0))).clamp_min(0)
+    return (threshold - entropy(torch.softmax(logits, dim=-1).mean(dim=0))).clamp_min(0)
 
 
 def total(model: nn.Module, balance_weight: float, losses: RouterLosses) -> Tensor | float:
@@ -106,9 +104,3 @@ def _unevenness(use: Tensor) -> Tensor:
     if not len(use):  # a draw of the gates may close them all
         return use.new_zeros(())
     return (use / use.mean() - 1).square().mean()
-
-
-def _entropy(probabilities: Tensor) -> Tensor:
-    floored = probabilities.clamp_min(SMALLEST)  # a closed expert's is 0, where the logarithm has no gradient
-    entropy: Tensor = -(probabilities * floored.log()).sum(dim=-1)
-    return entropy
