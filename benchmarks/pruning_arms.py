@@ -32,6 +32,10 @@ that a greater share may cost more."""
 WIDTHS = dict.fromkeys((SiteKind.CHANNELS, SiteKind.HIDDEN, SiteKind.WIDTH, SiteKind.INTERFACE), MULTIPLE)
 SCORING = 10
 """Batches that peers' scores are gathered over."""
+GROUP_DECAY, DECAYED = 1e-2, 0.1
+"""Of `group_norm`: strength, and share of the budget under it. Of 1e-4, 1e-3, 1e-2 and .1, .25 the best on validation
+at equal steps for both kinds together: 98.3 | 97.7 % (all layers together | the same share of each) on the tutorial's
+digits, three seeds, and 46.7 | 46.9 on CIFAR-10, two."""
 DENSE_SHARE = 0.4
 """Share of the compute that peers spend on the dense network where compute is what is equal."""
 GATED = {"steps": (0.03, 0.42), "compute": (0.04, 0.10)}
@@ -41,6 +45,9 @@ GATED = {"steps": (0.03, 0.42), "compute": (0.04, 0.10)}
 
 class Unreachable(Exception):
     """No cut that a peer can make fits the budget."""
+
+
+Shrink = Callable[[nn.Module], None]
 
 
 @dataclass
@@ -72,8 +79,8 @@ class Trainer:
         """Count what a step costs from now on."""
         self.price = 1.0 if self.by == "steps" else macs(self.model, example(self.data)) / self.dense_macs
 
-    def step(self, session: Session | None = None) -> None:
-        """One step of training."""
+    def step(self, session: Session | None = None, shrink: Shrink | None = None) -> None:
+        """One step of training; `shrink` adds to the gradients."""
         torch.manual_seed(1_000_003 * self.seed + self.done)
         rows = torch.randint(len(self.data.train), (self.task.batch_size,))
         inputs, labels = take(self.data.train, rows)
@@ -83,6 +90,8 @@ class Trainer:
         loss = F.cross_entropy(self.model(**self.task.augment(inputs)), labels)
         self.optimizer.zero_grad()
         (loss if session is None else loss + session.penalty()).backward()
+        if shrink is not None:
+            shrink(self.model)
         self.optimizer.step()
         if session is not None:
             before = session.layout
@@ -92,10 +101,10 @@ class Trainer:
         self.spent += self.price
         self.done += 1
 
-    def until(self, share: float, session: Session | None = None) -> None:
+    def until(self, share: float, session: Session | None = None, shrink: Shrink | None = None) -> None:
         """Train until this share of the budget is spent."""
         while self.spent < share * self.budget:
-            self.step(session)
+            self.step(session, shrink)
 
 
 Arm = Callable[[Trainer, float], Iterator[None]]
@@ -127,13 +136,18 @@ def ours(method: str, **settings: Any) -> Arm:
     return arm
 
 
-def peer(importance: str, *, everywhere: bool) -> Arm:
-    """Torch-Pruning's scores, over all layers together (`everywhere`) or the same share of each."""
+def peer(importance: str, *, everywhere: bool, sparse: bool = False) -> Arm:
+    """Torch-Pruning's scores, over all layers together (`everywhere`) or the same share of each; `sparse` trains under
+    its group norm's decay first."""
 
     def arm(trainer: Trainer, fraction: float) -> Iterator[None]:
         if trainer.early is not None:
             early = trainer.early()
             trainer.spent, trainer.done, trainer.model = early.spent, early.done, copy.deepcopy(early.model)
+        if sparse:
+            trainer.adopt(trainer.model)
+            until = trainer.spent / trainer.budget + DECAYED
+            trainer.until(until, shrink=group_decay(trainer, everywhere=everywhere))
         trainer.adopt(torch_pruning(trainer, importance, fraction, everywhere=everywhere))
         yield
         trainer.until(1.0)
@@ -145,10 +159,12 @@ def thin(trainer: Trainer, fraction: float) -> Iterator[None]:
     """A network whose layers all have the same share of their width, from scratch; the whole budget is its own."""
     if trainer.by == "steps":
         trainer.budget += trainer.task.steps
+    torch.manual_seed(trainer.seed)
+    trainer.model = trainer.task.build(trainer.data)
     small = uniform(trainer, fraction)
     torch.manual_seed(trainer.seed)
     for module in small.modules():
-        if hasattr(module, "reset_parameters"):
+        if isinstance(module, (nn.Linear, nn.Conv2d)):  # drawn by how much they read
             module.reset_parameters()
     trainer.adopt(small)
     yield
@@ -165,8 +181,8 @@ ARMS: dict[str, Arm] = {
     "taylor, local": peer("TaylorImportance", everywhere=False),
     "bn_scale": peer("BNScaleImportance", everywhere=True),
     "bn_scale, local": peer("BNScaleImportance", everywhere=False),
-    "group_norm": peer("GroupMagnitudeImportance", everywhere=True),
-    "group_norm, local": peer("GroupMagnitudeImportance", everywhere=False),
+    "group_norm": peer("GroupMagnitudeImportance", everywhere=True, sparse=True),
+    "group_norm, local": peer("GroupMagnitudeImportance", everywhere=False, sparse=True),
     "random": peer("RandomImportance", everywhere=False),
     "thin": thin,
 }
@@ -176,8 +192,7 @@ def torch_pruning(trainer: Trainer, importance: str, fraction: float, *, everywh
     """A copy cut by Torch-Pruning: of all shares of channels, the one that comes nearest to the budget from below."""
     inputs = example(trainer.data)
     scored = copy.deepcopy(trainer.model)
-    classifier = [one for one in scored.modules() if isinstance(one, nn.Linear)][-1]
-    classifier.is_classifier = True
+    classifier(scored).is_classifier = True
     score(trainer, scored)
     best, most = None, 0.0
     for share in SHARES:
@@ -193,6 +208,36 @@ def torch_pruning(trainer: Trainer, importance: str, fraction: float, *, everywh
         raise Unreachable(f"{importance} cannot reach {fraction}")
     best.zero_grad()
     return best
+
+
+def group_decay(trainer: Trainer, *, everywhere: bool) -> Shrink:
+    """The decay of Torch-Pruning's GroupNormPruner, which minds the groups of least norm most (arXiv 2301.12900). Its
+    score is that of magnitude: this is what makes it another method."""
+    import torch_pruning as tp
+
+    pruner = tp.pruner.GroupNormPruner(
+        trainer.model,
+        example(trainer.data),
+        tp.importance.GroupMagnitudeImportance(),
+        reg=GROUP_DECAY,
+        global_pruning=everywhere,
+        ignored_layers=[classifier(trainer.model)],
+        **known_to_torch_pruning(trainer.model),
+    )
+    return pruner.regularize
+
+
+def classifier(model: nn.Module) -> nn.Module:
+    """The last linear layer."""
+    return [one for one in model.modules() if isinstance(one, nn.Linear)][-1]
+
+
+def known_to_torch_pruning(model: nn.Module) -> dict[str, Any]:
+    """What it cannot see by itself: attention heads, and parameters that are not in a layer."""
+    return {
+        "num_heads": {one.qkv: one.heads for one in model.modules() if isinstance(one, nets.Block)},
+        "unwrapped_parameters": [(one.position, 1) for one in model.modules() if isinstance(one, nets.TextTransformer)],
+    }
 
 
 def thinned(
@@ -211,10 +256,9 @@ def thinned(
         pruning_ratio=share,
         round_to=MULTIPLE,
         ignored_layers=[one for one in trial.modules() if getattr(one, "is_classifier", False)],
-        num_heads={block.qkv: block.heads for block in blocks},
         prune_num_heads=True,
         head_pruning_ratio=share,
-        unwrapped_parameters=[(one.position, 1) for one in trial.modules() if isinstance(one, nets.TextTransformer)],
+        **known_to_torch_pruning(trial),
     )
     pruner.step()
     for block in blocks:

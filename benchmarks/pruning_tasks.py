@@ -16,6 +16,10 @@ from l0gm_edge.learn.batches import Inputs
 
 Change = Callable[[Inputs], Inputs]
 
+LEFT_OUT = 0.4
+"""Share of words left out. Of .15, .4 and .6 the best on validation for all arms together at equal compute, where small
+networks see every row ten times."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -68,7 +72,7 @@ def shifted(inputs: Inputs) -> Inputs:
 
 def words(inputs: Inputs) -> Inputs:
     """A share of the words left out."""
-    return {name: augment.blanked(values, 0.15, 1) for name, values in inputs.items()}
+    return {name: augment.blanked(values, LEFT_OUT, 1) for name, values in inputs.items()}
 
 
 def reader(dataset: Dataset) -> nn.Module:
