@@ -80,8 +80,13 @@ def load(folder: Path) -> Dataset:
 
     Raises DataError when a file is missing, IntegrityError when it is damaged.
     """
+    return with_test_speaker(TEST_SPEAKER, folder)
+
+
+def with_test_speaker(speaker: str, folder: Path) -> Dataset:
+    """The same with another speaker for test, and TEST_SPEAKER in no split: to choose settings for a new voice by."""
     written, spoken = read_arrays(MNIST, folder), read_arrays(FSDD, folder)
-    pairs = pair(written["y_train"], written["y_test"], spoken)
+    pairs = pair(written["y_train"], written["y_test"], spoken, speaker)
     images = {name: written[f"x_{mnist.part(name)}"][pairs[name].images] for name in SPLITS}
     sounds = {name: _spectrograms(spoken, pairs[name].clips, seed=SEED + at) for at, name in enumerate(SPLITS)}
     components = principal(images["train"], IMAGE_COMPONENTS)
@@ -101,17 +106,20 @@ def load(folder: Path) -> Dataset:
     return Dataset("avmnist", shapes, tuple("0123456789"), **splits, normalization=made)
 
 
-def pair(train_digits: NDArray[Any], test_digits: NDArray[Any], spoken: Arrays) -> Mapping[str, Pairs]:
+def pair(
+    train_digits: NDArray[Any], test_digits: NDArray[Any], spoken: Arrays, speaker: str = TEST_SPEAKER
+) -> Mapping[str, Pairs]:
     """The rows of every split, given the labels of MNIST's two parts and FSDD's `digit, speaker, take, speaker_names`.
 
     The images of a digit take its clips in turn, in shuffled order, so each clip serves equally often.
     """
     images = mnist.pools({"y_train": train_digits, "y_test": test_digits}, SIZES, SEED)
-    held_out = spoken["speaker_names"][spoken["speaker"]] == TEST_SPEAKER
+    names = spoken["speaker_names"][spoken["speaker"]]
+    held_out, known = names == speaker, ~np.isin(names, (speaker, TEST_SPEAKER))
     pairs = {}
     for at, name in enumerate(SPLITS):
         digits = (test_digits if name == "test" else train_digits)[images[name]].astype(np.int64)
-        usable = np.isin(spoken["take"], TAKES[name]) & (held_out == (name == "test"))
+        usable = np.isin(spoken["take"], TAKES[name]) & (held_out if name == "test" else known)
         pairs[name] = Pairs(images[name], _take_turns(digits, spoken["digit"], usable, SEED + at), digits)
     return pairs
 

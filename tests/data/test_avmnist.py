@@ -48,6 +48,12 @@ def test_the_test_speaker_is_heard_in_test_only(pairs) -> None:
         assert heard == ({"yweweler"} if name == "test" else set(SPEAKERS) - {"yweweler"})
 
 
+def test_another_speaker_stands_for_the_test_and_that_of_the_test_is_silent() -> None:
+    for name, one in avmnist.pair(TRAIN_DIGITS, TEST_DIGITS, SPOKEN, "theo").items():
+        heard = {SPEAKERS[index] for index in SPEAKER[one.clips]}
+        assert heard == ({"theo"} if name == "test" else set(SPEAKERS) - {"theo", "yweweler"})
+
+
 def test_no_recording_is_heard_in_two_splits(pairs) -> None:
     clips = [set(one.clips.tolist()) for one in pairs.values()]
     assert sum(map(len, clips)) == len(set().union(*clips))
