@@ -33,6 +33,7 @@ from l0gm_edge.learn.batches import tensors
 from l0gm_edge.learn.distill import Teacher
 from l0gm_edge.learn.loop import Course, train
 from l0gm_edge.measure import job
+from l0gm_edge.models.moe import MoE
 from l0gm_edge.prune import experts as ways
 from l0gm_edge.prune import reduce
 
@@ -151,7 +152,8 @@ def gated(
     model: nn.Module, count: int, recipe: Recipe, dense: nn.Module, data: Dataset, steps: int
 ) -> dict[str, Tensor]:
     """Train the model, in place, with gates on its experts; what they have learned of each."""
-    settings = Gates(target=Target(units=count), sites=(SiteKind.EXPERTS,), min_experts=count, cuts=0)
+    layers = sum(isinstance(layer, MoE) for layer in model.modules())
+    settings = Gates(target=Target(units=count * layers), sites=(SiteKind.EXPERTS,), min_experts=count, cuts=0)
     session = Session(model, tensors(data.train.take(slice(0, 2)))[0], settings, {})
     course = Course(
         "gates",
