@@ -30,7 +30,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: demo  ## every figure of benchmarks/results; the data sets are read from L0GM_EDGE_DATA
+bench: demo  ## the figures of benchmarks/results that take minutes, not hours; data sets are read from L0GM_EDGE_DATA
 	$(BIN)/python benchmarks/startup.py runs/digits
 	$(BIN)/python benchmarks/presets.py
 	$(BIN)/python benchmarks/road.py

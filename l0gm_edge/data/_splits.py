@@ -28,13 +28,31 @@ def stratified(labels: Labels, sizes: Sequence[int], seed: int) -> tuple[Rows, .
 
     `labels` is (n,). Raises DataError when the sizes ask for more rows than there are.
     """
-    if sum(sizes) > len(labels):
-        raise DataError(f"splits of {sum(sizes)} rows were asked of {len(labels)}", where="fixed splits")
+    _refuse_more_than(len(labels), sizes)
     rows = shuffled(len(labels), seed)
     place = np.empty(len(labels))
     for label in np.unique(labels):
         own = rows[labels[rows] == label]
         place[own] = (np.arange(len(own)) + 0.5) / len(own)  # a class's rows, spread evenly from 0 to 1
     order = rows[np.argsort(place[rows], kind="stable")]
+    return _cut(order, sizes)
+
+
+def grouped(groups: Rows, sizes: Sequence[int], seed: int) -> tuple[Rows, ...]:
+    """Disjoint sets of rows of exactly these sizes; the rows of a group stay together, but where a set ends.
+
+    `groups` (n,) numbers each row's group from 0. Raises DataError when the sizes ask for more rows than there are.
+    """
+    _refuse_more_than(len(groups), sizes)
+    place = np.argsort(shuffled(int(groups.max()) + 1, seed))
+    return _cut(np.argsort(place[groups], kind="stable"), sizes)
+
+
+def _cut(order: Rows, sizes: Sequence[int]) -> tuple[Rows, ...]:
     ends = list(itertools.accumulate(sizes))
     return tuple(order[end - size : end] for size, end in zip(sizes, ends, strict=True))
+
+
+def _refuse_more_than(count: int, sizes: Sequence[int]) -> None:
+    if sum(sizes) > count:
+        raise DataError(f"splits of {sum(sizes)} rows were asked of {count}", where="fixed splits")

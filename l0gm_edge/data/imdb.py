@@ -4,8 +4,9 @@ A review is lower-case ASCII, cut into the pieces of a WordPiece vocabulary of 1
 rows alone; of a review longer than 256 pieces the first 96 and the last 160 are kept, where the verdict mostly stands.
 Id 0 pads a shorter one.
 
-Test is the official one, of other films than the rest; validation and calibration are fixed, stratified parts of the
-official train set, which share films with train: expect test to be harder.
+Test is the official one, of other films than the rest. Validation and calibration are fixed parts of the official train
+set, in blocks of BLOCK numbers: the reviews of a film stand in a row, so that these too are mostly of films that are
+not trained on.
 A bag of embeddings reaches test accuracy 87.4 % in 700 steps.
 
 Source: Maas et al., Learning Word Vectors for Sentiment Analysis, ACL 2011.
@@ -28,7 +29,7 @@ from l0gm_edge.core.dataset import Dataset, Split
 from l0gm_edge.core.errors import DataError
 from l0gm_edge.data import Original
 from l0gm_edge.data._prepared import PreparedFile, read_text, write_text
-from l0gm_edge.data._splits import stratified
+from l0gm_edge.data._splits import grouped
 from l0gm_edge.data._tokens import Reading, tokens
 
 SUMMARY = "film reviews as token ids; 2 classes, 50 000 rows"
@@ -51,6 +52,7 @@ CLASSES = ("negative", "positive")
 SEED = 2011
 VALIDATION_ROWS = 2_500
 CALIBRATION_ROWS = 500
+BLOCK = 50
 COLUMNS = ("split", "label", "stars", "id", "text")
 ENTRY = re.compile(r"aclImdb/(?P<split>train|test)/(?P<kind>neg|pos)/(?P<id>[0-9]+)_(?P<stars>[0-9]+)\.txt")
 LARGEST_REVIEW_BYTES = 1 << 20
@@ -84,7 +86,8 @@ def load(folder: Path) -> Dataset:
     labels = np.array([int(row["label"]) for row in rows], np.int64)
     known = np.flatnonzero([row["split"] == "train" for row in rows])
     sizes = [VALIDATION_ROWS, CALIBRATION_ROWS, len(known) - VALIDATION_ROWS - CALIBRATION_ROWS]
-    validation, calibration, train = (known[part] for part in stratified(labels[known], sizes, SEED))
+    blocks = np.array([int(rows[row]["id"]) // BLOCK for row in known])
+    validation, calibration, train = (known[part] for part in grouped(blocks, sizes, SEED))
     texts = [row["text"].replace("<br />", " ") for row in rows]
     everything = Split({"text": tokens(texts, [texts[row] for row in train], READING)}, labels)
     test = np.setdiff1d(np.arange(len(rows)), known)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from l0gm_edge.core.errors import DataError
-from l0gm_edge.data._splits import shuffled, stratified
+from l0gm_edge.data._splits import grouped, shuffled, stratified
 
 LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=300).map(lambda labels: np.array(labels, np.int64))
 SEEDS = st.integers(0, 2**32)
@@ -46,3 +46,18 @@ def test_stratified_keeps_the_class_shares(labels, size, seed) -> None:
         share = np.mean(labels == label)
         # a run of rows spans one stretch of places, within one row of every class
         assert abs(np.sum(labels[rows] == label) - share * len(rows)) <= 1 + share * classes
+
+
+@given(st.integers(1, 20), st.integers(1, 9), st.lists(st.integers(0, 20), min_size=1, max_size=4), SEEDS)
+def test_grouped_keeps_the_rows_of_a_group_together(count, rows_each, sizes, seed) -> None:
+    groups = np.arange(count * rows_each) % count
+    if sum(sizes) > len(groups):
+        with pytest.raises(DataError, match="rows were asked"):
+            grouped(groups, sizes, seed)
+        return
+    sets = grouped(groups, sizes, seed)
+    assert [len(rows) for rows in sets] == sizes
+    rows = np.concatenate(sets)
+    assert len(np.unique(rows)) == len(rows)
+    cut = sum(len(set(groups[one])) for one in sets) - len(set(groups[rows]))
+    assert cut <= len(sizes) - 1  # a group is shared by two sets at most where one ends
