@@ -82,6 +82,11 @@ def text_experts(model: nn.Module, data: Dataset, recipe: Recipe) -> Line:
     return {"text experts used": min(one.used for one in spent if one.modality == "text")}
 
 
+def films(lr: float, decay: float) -> str:
+    """How reviews of films are trained on."""
+    return f"{{steps: 700, batch_size: 64, lr: {lr}, weight_decay: {decay}, augment: true}}"
+
+
 FIXED = ("gates.method=hard_concrete", "gates.schedule=fixed")
 EMOJI = Case("limoe-emoji", functools.partial(datasets.load, "emoji"), always=("learn.contrastive={probe: true}",))
 CHOICES = {
@@ -99,8 +104,16 @@ CHOICES = {
     "distillation": Choice(
         "distill.weight",
         ("0.5", "0.1", "0.01"),
-        {name: shipped(name) for name in ("adult", "coauthor-cs", "amazon-computers", "cora", "imdb")},
+        {name: shipped(name) for name in ("adult", "coauthor-cs", "amazon-computers", "cora")},
         (100, 101),
+    ),
+    "distillation, long": Choice("distill.weight", ("0.5", "0.1", "0.01"), {"imdb": shipped("imdb")}, (100,)),
+    "films": Choice(
+        "learn",
+        tuple(map(films, (3e-3, 3e-3, 1e-3), (0.1, 1.0, 2.0))),
+        {"imdb": shipped("imdb")},
+        (100, 101),
+        cuts=False,
     ),
     "fixed penalty": Choice(
         "gates.penalty", ("0.3", "1.0"), {name: shipped(name, *FIXED) for name in ("cora", "adult")}, (100, 101)
