@@ -107,8 +107,8 @@ ARMS: dict[str, tuple[Change, Score | None]] = {
     "random": (changed(method="one_shot"), by_chance),
 }
 LEARNED = (OURS, "hard_concrete", "fixed penalty")
-LONG = ("imdb", "amazon-computers", "coauthor-cs")
-"""From the second seed on, these have the arms that learn only; IMDB has no others at all."""
+LONG, LONGEST = ("amazon-computers", "coauthor-cs"), "imdb"
+"""From the second seed on, these have the arms that learn only; the longest has no others at all."""
 
 
 def make(setting: Setting) -> None:
@@ -125,8 +125,7 @@ def make_seed(name: str, seed: int, setting: Setting) -> None:
     path = setting.out / f"{NAME}.jsonl"
     there = {(line["arm"], line["fraction"]) for line in where(read(path), data=name, seed=seed)}
     fractions = FRACTIONS[1:2] if setting.quick else FRACTIONS
-    arms = LEARNED if name in LONG and (seed or name == LONG[0]) else tuple(ARMS)
-    wanted = [(arm, fraction) for fraction in fractions for arm in arms if (arm, fraction) not in there]
+    wanted = [(arm, fraction) for fraction in fractions for arm in arms_of(name, seed) if (arm, fraction) not in there]
     if not wanted and (DENSE, 1.0) in there:
         return
     recipe, data = recipe_of(name, seed, quick=setting.quick), loaded(name, quick=setting.quick)
@@ -136,6 +135,11 @@ def make_seed(name: str, seed: int, setting: Setting) -> None:
         keep(path, about | {"arm": DENSE, "fraction": 1.0, "expected": 1.0, "realised": 1.0} | judged(dense, data))
     for arm, fraction in wanted:
         keep(path, about | {"arm": arm, "fraction": fraction} | run(arm, fraction, recipe, dense, data))
+
+
+def arms_of(name: str, seed: int) -> tuple[str, ...]:
+    """The arms that a data set and seed have."""
+    return LEARNED if name == LONGEST or (name in LONG and seed) else tuple(ARMS)
 
 
 def recipe_of(name: str, seed: int, *, quick: bool) -> Recipe:
