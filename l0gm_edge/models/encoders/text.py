@@ -18,7 +18,8 @@ class TextEncoder(Encoder):
     """Token and position embeddings, a block for each hidden width, an interface on the class token.
 
     The class token starts as the mean of the words' embeddings, so that a bag of words, which is learnt in seconds,
-    reaches the interface along the shortcuts from the first step on.
+    reaches the interface along the shortcuts from the first step on. No norm stands there: the length of that mean says
+    how sure the words are.
     """
 
     def __init__(self, tokens: int, config: network.Encoder) -> None:
@@ -31,7 +32,6 @@ class TextEncoder(Encoder):
         self.dropout = nn.Dropout(config.dropout)
         layers = (gelu_layers(width, hidden) for hidden in config.widths)
         self.blocks = nn.ModuleList(Block(width, heads, layer, config.dropout) for layer in layers)
-        self.norm = nn.LayerNorm(width)
         self.interface = nn.Linear(width, config.out)
         nn.init.normal_(self.embedding.weight, std=0.05)
 
@@ -45,7 +45,7 @@ class TextEncoder(Encoder):
         bias = attention_bias(torch.cat([torch.ones_like(count), present], dim=1))
         for block in self.blocks:
             states = block(states, bias)
-        out: Tensor = self.interface(self.dropout(self.norm(states[:, 0]))).relu()
+        out: Tensor = self.interface(self.dropout(states[:, 0])).relu()
         return out
 
 
