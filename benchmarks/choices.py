@@ -53,13 +53,15 @@ class Case:
 
 @dataclass(frozen=True)
 class Choice:
-    """`setting` is tried at each of `values`; `cuts` is whether the compressed model is judged too."""
+    """`setting` is tried at each of `values`; `cuts` is whether the compressed model is judged too, and `dense_too`
+    whether the dense one hangs on the setting."""
 
     setting: str
     values: tuple[str, ...]
     cases: Mapping[str, Case]
     seeds: tuple[int, ...]
     cuts: bool = True
+    dense_too: bool = True
     extra: Extra | None = None
 
 
@@ -106,17 +108,24 @@ CHOICES = {
         ("0.5", "0.1", "0.01"),
         {name: shipped(name) for name in ("adult", "coauthor-cs", "amazon-computers", "cora")},
         (100, 101),
+        dense_too=False,
     ),
-    "distillation, long": Choice("distill.weight", ("0.5", "0.1", "0.01"), {"imdb": shipped("imdb")}, (100,)),
+    "distillation, long": Choice(
+        "distill.weight", ("0.5", "0.1", "0.01"), {"imdb": shipped("imdb")}, (100,), dense_too=False
+    ),
     "films": Choice(
         "learn",
-        tuple(map(films, (3e-3, 3e-3, 1e-3), (0.1, 1.0, 2.0))),
+        (films(3e-3, 0.1), films(3e-3, 1.0), films(1e-3, 2.0)),
         {"imdb": shipped("imdb")},
         (100, 101),
         cuts=False,
     ),
     "fixed penalty": Choice(
-        "gates.penalty", ("0.3", "1.0"), {name: shipped(name, *FIXED) for name in ("cora", "adult")}, (100, 101)
+        "gates.penalty",
+        ("0.3", "1.0"),
+        {name: shipped(name, *FIXED) for name in ("cora", "adult")},
+        (100, 101),
+        dense_too=False,
     ),
 }
 
@@ -141,17 +150,20 @@ def make(name: str) -> None:
     choice = CHOICES[name]
     there = {(line["case"], line["seed"], line["value"]) for line in where(read(CACHE), choice=name)}
     for title, case in choice.cases.items():
-        data = functools.cache(case.data)
-        for seed, value in product(choice.seeds, choice.values):
-            if (title, seed, value) not in there:
-                about: Line = {"choice": name, "setting": choice.setting, "case": title, "seed": seed, "value": value}
-                keep(CACHE, about | run(choice, case, value, seed, data()))
+        wanted = [pair for pair in product(choice.seeds, choice.values) if (title, *pair) not in there]
+        if not wanted:
+            continue
+        data, dense = case.data(), dict[int, nn.Module]()
+        for seed, value in wanted:
+            recipe = load.recipe(case.recipe, [*case.always, f"{choice.setting}={value}", f"seed={seed}"])
+            if choice.dense_too or seed not in dense:
+                dense[seed] = trained_dense(recipe, data)
+            about: Line = {"choice": name, "setting": choice.setting, "case": title, "seed": seed, "value": value}
+            keep(CACHE, about | run(choice, case, recipe, dense[seed], data))
 
 
-def run(choice: Choice, case: Case, value: str, seed: int, data: Dataset) -> Line:
+def run(choice: Choice, case: Case, recipe: Recipe, dense: nn.Module, data: Dataset) -> Line:
     """What the dense and the compressed model come to."""
-    recipe = load.recipe(case.recipe, [*case.always, f"{choice.setting}={value}", f"seed={seed}"])
-    dense = trained_dense(recipe, data)
     found: Line = figures("dense", dense, data, case.split)
     if choice.extra is not None:
         found |= choice.extra(dense, data, recipe)

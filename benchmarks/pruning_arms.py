@@ -143,9 +143,9 @@ def peer(importance: str, *, everywhere: bool, sparse: bool = False) -> Arm:
     def arm(trainer: Trainer, fraction: float) -> Iterator[None]:
         if trainer.early is not None:
             early = trainer.early()
-            trainer.spent, trainer.done, trainer.model = early.spent, early.done, copy.deepcopy(early.model)
+            trainer.spent, trainer.done = early.spent, early.done
+            trainer.adopt(copy.deepcopy(early.model))
         if sparse:
-            trainer.adopt(trainer.model)
             until = trainer.spent / trainer.budget + DECAYED
             trainer.until(until, shrink=group_decay(trainer, everywhere=everywhere))
         trainer.adopt(torch_pruning(trainer, importance, fraction, everywhere=everywhere))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,8 +12,23 @@ from hypothesis import strategies as st
 from l0gm_edge.core.errors import DataError
 from l0gm_edge.data._splits import grouped, shuffled, stratified
 
+Sets = tuple[np.ndarray, ...]
 LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=300).map(lambda labels: np.array(labels, np.int64))
 SEEDS = st.integers(0, 2**32)
+
+
+def disjoint_and_of_sizes(split: Callable[..., Sets], keys: np.ndarray, sizes: list[int], seed: int) -> Sets | None:
+    """The sets, seen to be disjoint and of these sizes; none where more rows are asked for than there are, which is
+    seen to be refused."""
+    if sum(sizes) > len(keys):
+        with pytest.raises(DataError, match="rows were asked"):
+            split(keys, sizes, seed)
+        return None
+    sets = split(keys, sizes, seed)
+    assert [len(rows) for rows in sets] == sizes
+    rows = np.concatenate(sets)
+    assert len(np.unique(rows)) == len(rows)
+    return sets
 
 
 @given(st.integers(1, 300), SEEDS)
@@ -28,14 +45,7 @@ def test_shuffled_is_the_same_on_every_machine() -> None:
 
 @given(LABELS, st.lists(st.integers(0, 100), min_size=1, max_size=4), SEEDS)
 def test_stratified_gives_disjoint_sets_of_the_sizes_asked_for(labels, sizes, seed) -> None:
-    if sum(sizes) > len(labels):
-        with pytest.raises(DataError, match="rows were asked"):
-            stratified(labels, sizes, seed)
-        return
-    sets = stratified(labels, sizes, seed)
-    assert [len(rows) for rows in sets] == sizes
-    rows = np.concatenate(sets)
-    assert len(np.unique(rows)) == len(rows)
+    disjoint_and_of_sizes(stratified, labels, sizes, seed)
 
 
 @given(LABELS, st.integers(0, 300), SEEDS)
@@ -51,13 +61,8 @@ def test_stratified_keeps_the_class_shares(labels, size, seed) -> None:
 @given(st.integers(1, 20), st.integers(1, 9), st.lists(st.integers(0, 20), min_size=1, max_size=4), SEEDS)
 def test_grouped_keeps_the_rows_of_a_group_together(count, rows_each, sizes, seed) -> None:
     groups = np.arange(count * rows_each) % count
-    if sum(sizes) > len(groups):
-        with pytest.raises(DataError, match="rows were asked"):
-            grouped(groups, sizes, seed)
+    sets = disjoint_and_of_sizes(grouped, groups, sizes, seed)
+    if sets is None:
         return
-    sets = grouped(groups, sizes, seed)
-    assert [len(rows) for rows in sets] == sizes
-    rows = np.concatenate(sets)
-    assert len(np.unique(rows)) == len(rows)
-    cut = sum(len(set(groups[one])) for one in sets) - len(set(groups[rows]))
+    cut = sum(len(set(groups[one])) for one in sets) - len(set(groups[np.concatenate(sets)]))
     assert cut <= len(sizes) - 1  # a group is shared by two sets at most where one ends
