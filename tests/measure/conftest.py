@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import board as boards
+import fake_gpu
 import file_artifact
 import pytest
 import tiny_models
 from fake_device import FakeDevice
+from fake_gpu import Machine
 
 from l0gm_edge.core import load
 from l0gm_edge.core.artifact import Artifact, Role
@@ -46,3 +48,20 @@ def artifacts(tmp_path: Path) -> list[tuple[Artifact, Path]]:
         artifact(tiny_models.write_tflite(tmp_path / "two.tflite", fallback=True)),
         artifact(tiny_models.write_onnx(tmp_path / "floor.onnx"), Role.FLOOR),
     ]
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fake_gpu.driver(tmp_path_factory.mktemp("driver"))
+
+
+@pytest.fixture
+def machine(driver: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    (tmp_path / "machine").mkdir()
+    return fake_gpu.plugged_in(tmp_path / "machine", driver, monkeypatch)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A linear layer bound for TensorRT, without a description."""
+    return tiny_models.write_onnx(tmp_path / "small.trt.onnx")

@@ -3,99 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import fake_gpu
-import file_artifact
 import numpy as np
 import pytest
 import tiny_models
+from engines import (
+    CALIBRATION,
+    EVERY,
+    ONE_EACH,
+    ROWS,
+    SETTINGS,
+    Tool,
+    artifact,
+    describe,
+    engine_of,
+    measured,
+    precision,
+    prepared,
+    profile,
+)
 from fake_device import FakeDevice
 from fake_gpu import Machine
 
-from l0gm_edge.backends import tensorrt
-from l0gm_edge.check.checks import engine as engine_check
-from l0gm_edge.core import arrays
-from l0gm_edge.core.artifact import Artifact, Role
-from l0gm_edge.core.engine import EngineDescription, EngineRun, EngineSettings
+from l0gm_edge.core.engine import EngineDescription, EngineSettings
 from l0gm_edge.core.engine_layers import run_verdict
 from l0gm_edge.core.errors import DeviceFailed, IntegrityError
-from l0gm_edge.core.evidence import Measured, Readings
-from l0gm_edge.core.hardware import HardwareProfile, Runtime
-from l0gm_edge.core.measurement import Measurement
+from l0gm_edge.core.hardware import HardwareProfile
 from l0gm_edge.core.opening import Opening
-from l0gm_edge.core.recipe import Measure
-from l0gm_edge.core.store import file_sha256, read_value, write_value
-from l0gm_edge.core.verdict import Status, Verdict
-from l0gm_edge.measure import bench, job, single, tasks
-
-SETTINGS = Measure(processes=1, blocks=2, runs_per_block=3)
-ROWS = {"test": {"x": np.random.default_rng(5).standard_normal((3, 4)).astype(np.float32)}}
-Tool = Callable[[Machine], None]
-
-PYTHON_10: Tool = lambda machine: machine.has_python("10.3.0")  # noqa: E731
-PYTHON_11: Tool = lambda machine: machine.has_python("11.1.0.106")  # noqa: E731
-TRTEXEC_10: Tool = lambda machine: machine.has_trtexec("10.3.0")  # noqa: E731
-TRTEXEC_11: Tool = lambda machine: machine.has_trtexec("11.1.0")  # noqa: E731
-ONE_EACH = pytest.mark.parametrize("tool", [PYTHON_10, TRTEXEC_11], ids=["Python 10", "trtexec 11"])
-EVERY = pytest.mark.parametrize(
-    "tool", [PYTHON_10, PYTHON_11, TRTEXEC_10, TRTEXEC_11], ids=["Python 10", "Python 11", "trtexec 10", "trtexec 11"]
-)
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fake_gpu.driver(tmp_path_factory.mktemp("driver"))
-
-
-@pytest.fixture
-def machine(driver: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    (tmp_path / "machine").mkdir()
-    return fake_gpu.plugged_in(tmp_path / "machine", driver, monkeypatch)
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    """A linear layer bound for TensorRT, without a description."""
-    return tiny_models.write_onnx(tmp_path / "small.trt.onnx")
-
-
-def describe(model: Path, scheme: str, kind: str, rows: np.ndarray | None = None) -> None:
-    """Put a description beside a file that asks for a precision; with rows, for TensorRT's own calibrator."""
-    if rows is not None:
-        arrays.write(model.with_suffix(tensorrt.CALIBRATION), {"x": rows})
-    made = tensorrt.described(model, scheme, EngineSettings())
-    asking = made.model_copy(update={"precisions": dict.fromkeys(made.precisions, kind)})
-    write_value(model.with_suffix(tensorrt.DESCRIPTION), asking)
-
-
-def profile(
-    hardware: HardwareProfile, *, required: bool = True, engine: EngineSettings | None = None
-) -> HardwareProfile:
-    runtime = Runtime(name="tensorrt", schemes=("fp32", "fp16"), required=required, engine=engine)
-    return hardware.model_copy(update={"runtimes": (*hardware.runtimes, runtime)})
-
-
-def artifact(path: Path, runtime: str = "tensorrt", scheme: str = "fp32") -> tuple[Artifact, Path]:
-    return file_artifact.of_file(path, name=f"{runtime}-{scheme}", runtime=runtime, scheme=scheme), path
-
-
-def measured(
-    device: FakeDevice, hardware: HardwareProfile, folder: Path, *artifacts: tuple[Artifact, Path]
-) -> tuple[Measurement, ...]:
-    return bench.measure(device, hardware, artifacts, ROWS, SETTINGS, folder)
-
-
-def engine_of(found: Measurement) -> EngineRun:
-    assert found.engine is not None
-    return found.engine
-
-
-def precision(hardware: HardwareProfile, one: Artifact, found: Measurement) -> Verdict:
-    readings = Readings(hardware=hardware, reference={Role.COMPRESSED: {}}, measured=(Measured(one, found, {}),))
-    (verdict,) = engine_check.check(readings)
-    return verdict
+from l0gm_edge.core.store import file_sha256, read_value
+from l0gm_edge.core.verdict import Status
+from l0gm_edge.measure import job, single, tasks
 
 
 @EVERY
@@ -163,13 +102,6 @@ def test_silent_fp32_fails(
     assert verdict.status is status, verdict.reason
     if status is Status.FAIL:
         assert "linear asks for int8 and runs in fp32" in verdict.reason
-
-
-def prepared(device: FakeDevice, model: Path, settings: EngineSettings | None = None, name: str = "small") -> EngineRun:
-    job.put_programs(device)
-    found = tasks.prepare(device, tasks.put_model(device, name, "tensorrt", 1, model, Opening(engine=settings)))
-    assert found.engine is not None
-    return found.engine
 
 
 def test_an_engine_is_kept_until_something_that_it_depends_on_changes(
@@ -270,64 +202,6 @@ def test_a_description_of_another_file_is_refused_before_it_travels(
         prepared(device, model)
 
 
-CALIBRATION = np.arange(8, dtype=np.float32).reshape(2, 4)
-
-
-def test_the_implicit_calibrator_of_10_sees_every_row_and_chooses(
-    device: FakeDevice, machine: Machine, model: Path
-) -> None:
-    machine.has_python("10.3.0")
-    describe(model, "implicit_int8", "int8", CALIBRATION)
-    found = prepared(device, model)
-    (line,) = machine.built()
-    told = json.loads(line.partition(" ")[2])
-    assert told["rows"] == CALIBRATION[:, None].tolist()
-    assert (told["flags"], told["config"]) == (0, ["fp16", "int8"])
-    assert found.chosen_by_tensorrt
-    assert run_verdict(found, "small").status is Status.FAIL  # the one heavy node stayed fp32: it did nothing
-    machine.computes_in(fake_gpu.INT8)
-    again = prepared(device, model, EngineSettings(workspace_mb=1))
-    assert run_verdict(again, "small").status is Status.PASS
-
-
-@pytest.mark.parametrize(
-    ("tool", "told"),
-    [
-        (PYTHON_11, "TensorRT 11.1.0.106 may not build this; allowed: for implicit_int8 before 11, which has no"),
-        (TRTEXEC_10, "implicit_int8 needs Python's tensorrt 10 on the device: trtexec does not calibrate"),
-    ],
-    ids=["Python 11", "trtexec"],
-)
-def test_the_implicit_calibrator_is_refused_by_name_where_it_is_not(
-    tool: Tool, told: str, device: FakeDevice, machine: Machine, model: Path
-) -> None:
-    tool(machine)
-    describe(model, "implicit_int8", "int8", CALIBRATION)
-    with pytest.raises(DeviceFailed, match=told):
-        prepared(device, model)
-
-
-def test_rows_that_were_changed_are_refused(device: FakeDevice, machine: Machine, model: Path) -> None:
-    describe(model, "implicit_int8", "int8", CALIBRATION)
-    arrays.write(model.with_suffix(tensorrt.CALIBRATION), {"x": CALIBRATION + 1})
-    with pytest.raises(IntegrityError, match="was changed"):
-        prepared(device, model)
-
-
-def test_a_quantized_file_that_cannot_be_built_does_not_stop_the_others(
-    device: FakeDevice, hardware: HardwareProfile, machine: Machine, model: Path, tmp_path: Path
-) -> None:
-    machine.has_python("11.1.0")
-    implicit = tiny_models.write_onnx(tmp_path / "implicit.trt.onnx")
-    describe(implicit, "implicit_int8", "int8", CALIBRATION)
-    plain, other = measured(
-        device, profile(hardware), tmp_path / "out", artifact(model), artifact(implicit, scheme="implicit_int8")
-    )
-    assert plain.blocks
-    assert "implicit_int8 before 11" in str(other.unmeasured)
-    assert (other.blocks, other.outputs, other.engine) == ((), {}, None)
-
-
 @ONE_EACH
 def test_an_engine_that_was_brought_is_timed_as_it_is(
     tool: Tool, device: FakeDevice, hardware: HardwareProfile, machine: Machine, model: Path, tmp_path: Path
@@ -344,63 +218,6 @@ def test_an_engine_that_was_brought_is_timed_as_it_is(
     assert not any("engine" in warning for warning in found.warnings)  # nothing was asked of it
     assert found.operators is not None
     assert len(found.operators.layers) == 1
-
-
-def test_an_engine_of_another_version_is_told(
-    device: FakeDevice, hardware: HardwareProfile, machine: Machine, model: Path, tmp_path: Path
-) -> None:
-    machine.has_python("10.3.0")
-    prepared(device, model)
-    (kept,) = machine.engines.glob("*.engine")
-    brought = tmp_path / "brought.engine"
-    brought.write_bytes(kept.read_bytes())
-    machine.has_python("10.7.0")
-    with pytest.raises(DeviceFailed, match=r"tensorrt 10\.7\.0 does not load this engine: it was built by 10.3.0"):
-        single.profile_model(device, profile(hardware), brought, threads=1, with_layers=False, settings=SETTINGS)
-
-
-def without_gpu(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> str:
-    machine.has_python("10.3.0")
-    monkeypatch.setenv("FAKE_NO_GPU", "1")
-    return "there is no NVIDIA GPU on this device: its driver finds none"
-
-
-def without_driver(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> str:
-    machine.has_python("10.3.0")
-    monkeypatch.delenv("LD_LIBRARY_PATH")
-    return "there is no NVIDIA GPU on this device: libcuda.so.1 cannot be loaded"
-
-
-def without_tensorrt(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> str:
-    return "there is no TensorRT on this device (looked for Python's tensorrt, and for trtexec)"
-
-
-Lack = Callable[[Machine, pytest.MonkeyPatch], str]
-
-
-@pytest.mark.parametrize("lack", [without_gpu, without_driver, without_tensorrt])
-def test_a_device_without_what_it_takes_fails_in_one_line_or_is_listed_as_not_measured(
-    lack: Lack,
-    device: FakeDevice,
-    hardware: HardwareProfile,
-    machine: Machine,
-    model: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    told = lack(machine, monkeypatch)
-    if lack is without_driver and Path("/proc/driver/nvidia").exists():
-        pytest.skip("this machine has the driver")
-    plain = artifact(tiny_models.write_onnx(tmp_path / "plain.onnx"), "onnxruntime")
-    both = artifact(model), plain
-    with pytest.raises(DeviceFailed) as failed:
-        measured(device, profile(hardware), tmp_path / "out", *both)
-    assert failed.value.exit_status == 4
-    assert failed.value.what == f"prepare: model 'tensorrt-fp32': {told}"
-    bound, found = measured(device, profile(hardware, required=False), tmp_path / "out", *both)
-    assert str(bound.unmeasured).endswith(told)
-    assert found.blocks
-    assert found.unmeasured is None
 
 
 def test_what_is_sent_is_what_the_device_reads(device: FakeDevice, machine: Machine, model: Path) -> None:
