@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l0gm_edge.core.dataset import SPLITS, Array, Dataset, Labels, Normalization, Split
+from l0gm_edge.core.errors import DataError
 from l0gm_edge.data import Original
 from l0gm_edge.data import _audio as audio
 from l0gm_edge.data import _fsdd as fsdd
@@ -111,8 +112,12 @@ def pair(
 ) -> Mapping[str, Pairs]:
     """The rows of every split, given the labels of MNIST's two parts and FSDD's `digit, speaker, take, speaker_names`.
 
-    The images of a digit take its clips in turn, in shuffled order, so each clip serves equally often.
+    The images of a digit take its clips in turn, in shuffled order, so each clip serves equally often. Raises DataError
+    for a speaker that is not heard in FSDD.
     """
+    if speaker not in spoken["speaker_names"]:
+        allowed = ", ".join(map(str, spoken["speaker_names"]))
+        raise DataError(f"no recordings are by the speaker '{speaker}'", where=FSDD.file, allowed=allowed)
     images = mnist.pools({"y_train": train_digits, "y_test": test_digits}, SIZES, SEED)
     names = spoken["speaker_names"][spoken["speaker"]]
     held_out, known = names == speaker, ~np.isin(names, (speaker, TEST_SPEAKER))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from l0gm_edge.core.dataset import SPLITS
-from l0gm_edge.core.errors import IntegrityError
+from l0gm_edge.core.errors import DataError, IntegrityError
 from l0gm_edge.data import _fsdd as fsdd
 from l0gm_edge.data import _mnist as mnist
 from l0gm_edge.data import avmnist
@@ -52,6 +52,12 @@ def test_another_speaker_stands_for_the_test_and_that_of_the_test_is_silent() ->
     for name, one in avmnist.pair(TRAIN_DIGITS, TEST_DIGITS, SPOKEN, "theo").items():
         heard = {SPEAKERS[index] for index in SPEAKER[one.clips]}
         assert heard == ({"theo"} if name == "test" else set(SPEAKERS) - {"theo", "yweweler"})
+
+
+def test_a_speaker_who_is_not_heard_is_told_with_those_who_are() -> None:
+    with pytest.raises(DataError, match="'nobody'") as told:
+        avmnist.pair(TRAIN_DIGITS, TEST_DIGITS, SPOKEN, "nobody")
+    assert told.value.allowed == ", ".join(SPEAKERS)
 
 
 def test_no_recording_is_heard_in_two_splits(pairs) -> None:
