@@ -136,7 +136,7 @@ def plain_loop(model: nn.Module, recipe: Recipe, data: Dataset, count: int) -> N
         place += settings.batch_size
         batch = {name: values[rows] for name, values in inputs.items()}
         if settings.augment:
-            batch = {name: augmented(values) for name, values in batch.items()}
+            batch = augmented(batch, settings.drop_words)
         loss = F.cross_entropy(model(**batch), labels[rows], label_smoothing=settings.label_smoothing)
         balances = [one.balance for one in model.modules() if isinstance(one, plain_nets.Experts)]
         loss = loss + 0.01 * torch.stack(balances).sum()

@@ -132,10 +132,10 @@ class Learn(Value):
     the weights that both begin with. `contrastive` is of the objective of that name.
 
     The compressed model's steps are split: `warm_up` without gates, then gates, then `recovery` after the cut. Each
-    training row misses each modality with probability `drop_modalities`, and never all. `align_weight` is that of the
-    objective `aligned`. With `fold_temperature`, the last layer is at last divided by the temperature fitted on
-    validation. Over the last `quantization_aware` share of the recovery, weights and inputs of layers are rounded as
-    int8 would.
+    training row misses each modality with probability `drop_modalities`, and never all; `augment` leaves out a share
+    `drop_words` of the words. `align_weight` is that of the objective `aligned`. With `fold_temperature`, the last
+    layer is at last divided by the temperature fitted on validation. Over the last `quantization_aware` share of the
+    recovery, weights and inputs of layers are rounded as int8 would.
     """
 
     steps: PositiveInt
@@ -148,6 +148,7 @@ class Learn(Value):
     weight_decay: Weight = 1e-2
     label_smoothing: Share = 0.0
     augment: bool = False
+    drop_words: Share = 0.15
     drop_modalities: Share = 0.0
     align_weight: Weight = 0.5
     warm_up: Share = 0.2

@@ -8,18 +8,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from l0gm_edge.learn.batches import Inputs
+
 REACH = 2
 """Largest shift, in positions, along either axis."""
-UNKNOWN, UNKNOWN_RATE = 1, 0.15
-"""The id of an unknown word, and the share of words that become one."""
+UNKNOWN = 1
+"""The id of an unknown word, which stands for one left out."""
 
 
-def augmented(x: Tensor) -> Tensor:
-    """A modality's batch, each sample its own way: maps shifted, words of token ids left out; others unchanged."""
+def augmented(inputs: Inputs, drop_words: float) -> Inputs:
+    """A batch, each sample its own way: maps shifted, a share of the words of token ids left out, others unchanged."""
+    return {name: _augmented(values, drop_words) for name, values in inputs.items()}
+
+
+def _augmented(x: Tensor, drop_words: float) -> Tensor:
     if x.dim() == 4 and x.is_floating_point():
         return shifted(x)
     if x.dim() == 2 and not x.is_floating_point():
-        return blanked(x, UNKNOWN_RATE, UNKNOWN)
+        return blanked(x, drop_words, UNKNOWN)
     return x
 
 

@@ -76,7 +76,7 @@ def train(course: Course, model: nn.Module, data: Split, folder: Path, progress:
                 course.session.begin(course.steps - course.warm_up)
             inputs, labels = batches.at(step)
             if settings.augment:
-                inputs = {name: augmented(values) for name, values in inputs.items()}
+                inputs = augmented(inputs, settings.drop_words)
             if settings.drop_modalities:
                 inputs = dropped(inputs, settings.drop_modalities)
             _set_rate(optimizer, settings.lr * course.rate(step, course.steps))

@@ -35,15 +35,17 @@ def test_every_sample_is_one_of_the_shifts_and_not_all_alike(furthest: int) -> N
 
 @pytest.mark.parametrize("x", [torch.randn(4, 7), torch.arange(16).reshape(1, 1, 4, 4)], ids=["table", "whole numbers"])
 def test_what_is_neither_map_nor_text_stays_as_it_is(x: torch.Tensor) -> None:
-    assert augmented(x) is x
+    assert augmented({"x": x}, 0.5)["x"] is x
 
 
 def test_maps_are_shifted_and_words_left_out() -> None:
-    maps, text = torch.randn(50, 1, 4, 5), torch.randint(2, 9, (50, 40))
-    assert not torch.equal(augmented(maps), maps)
-    changed = augmented(text) != text
-    assert 0.1 < changed.float().mean() < 0.2
-    assert (augmented(text)[changed] != 0).all()
+    batch = {"maps": torch.randn(50, 1, 4, 5), "text": torch.randint(2, 9, (50, 40))}
+    for share in (0.15, 0.4):
+        after = augmented(batch, share)
+        assert not torch.equal(after["maps"], batch["maps"])
+        changed = after["text"] != batch["text"]
+        assert share - 0.05 < changed.float().mean() < share + 0.05
+        assert (after["text"][changed] != 0).all()
 
 
 def test_a_flipped_picture_is_itself_or_its_mirror_image() -> None:

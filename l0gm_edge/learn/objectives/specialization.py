@@ -26,7 +26,7 @@ ROUTER_WEIGHT = 0.1
 
 def loss(model: nn.Module, inputs: Inputs, labels: Tensor, settings: Learn) -> tuple[Tensor, Tensor]:
     """InfoNCE within and across modalities, and what routers should do; see `Objective.loss`."""
-    second = {name: augmented(values) for name, values in inputs.items()} if settings.augment else inputs
+    second = augmented(inputs, settings.drop_words) if settings.augment else inputs
     both = {name: torch.cat([values, second[name]]) for name, values in inputs.items()}
     with routes.recorded(model, both) as routed:
         features, logits = _interfaces.seen(model, both, "specialization")
