@@ -113,6 +113,9 @@ CHOICES = {
         dense_too=False,
     ),
     "distillation, long": Choice("distill.weight", ("0.5", "0.1"), {"imdb": shipped("imdb")}, (100,), dense_too=False),
+    "recovery, long": Choice(
+        "learn.recovery", ("0.4", "0.6", "0.75"), {"imdb": shipped("imdb")}, (100,), dense_too=False
+    ),
     "films": Choice(
         "learn",
         (films(3e-3, 0.1, 0.4), films(1e-3, 2.0, 0.15), films(1e-3, 2.0, 0.4), films(1e-3, 2.0, 0.6)),
