@@ -35,8 +35,8 @@ from l0gm_edge.models.fusion import Network
 from l0gm_edge.pipeline.arithmetic import fixed_arithmetic
 
 CACHE = RESULTS / "choices.jsonl"
-FIGURES = tuple(f"{model}{what}" for model in ("dense", "compressed") for what in ("", "_nll", "_ece"))
 TEXT_EXPERTS = "text experts used"
+FIGURES = (*(f"{model}{what}" for model in ("dense", "compressed") for what in ("", "_nll", "_ece")), TEXT_EXPERTS)
 LEFT_OUT = ("jackson", "george")
 """Voices that stand in the test's place."""
 
@@ -201,7 +201,7 @@ def table(lines: Sequence[Line]) -> Iterator[Line]:
                 "case": case,
                 "value": value,
                 "seeds": len(mine),
-                **{figure: average(mine, figure) for figure in (*FIGURES, TEXT_EXPERTS)},
+                **{figure: average(mine, figure) for figure in FIGURES},
             }
 
 

@@ -65,14 +65,9 @@ def pictures(inputs: Inputs) -> Inputs:
     return {"image": augment.shifted(augment.flipped(inputs["image"]), reach=3)}
 
 
-def shifted(inputs: Inputs) -> Inputs:
-    """Every picture and spectrogram shifted."""
-    return {name: augment.shifted(values) for name, values in inputs.items()}
-
-
-def words(inputs: Inputs) -> Inputs:
-    """A share of the words left out."""
-    return {name: augment.blanked(values, LEFT_OUT, 1) for name, values in inputs.items()}
+def augmented(inputs: Inputs) -> Inputs:
+    """Every picture and spectrogram shifted, a share of the words left out."""
+    return augment.augmented(inputs, LEFT_OUT)
 
 
 def reader(dataset: Dataset) -> nn.Module:
@@ -116,8 +111,8 @@ TASKS = {
     task.name: task
     for task in (
         Task("cifar10", "cifar10", pictured, 250, 750, augment=pictures, budgets=(0.1,)),
-        Task("avmnist", "avmnist", heard, 160, 480, 32, augment=shifted, budgets=(0.1,), familiar="calibration"),
-        Task("meld", "meld", reader, 150, 400, 32, lr=1e-3, augment=words, budgets=(0.1,)),
+        Task("avmnist", "avmnist", heard, 160, 480, 32, augment=augmented, budgets=(0.1,), familiar="calibration"),
+        Task("meld", "meld", reader, 150, 400, 32, lr=1e-3, augment=augmented, budgets=(0.1,)),
         Task("tutorial", "digits", tutorial, 150, 450, budgets=(0.03,), inputs=("image",)),
     )
 }

@@ -60,13 +60,15 @@ def test_specialization_is_lower_for_rows_that_differ_and_modalities_that_agree(
 
 
 def test_augmentation_makes_the_second_view(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[float] = []
-    monkeypatch.setattr(specialization, "augmented", lambda inputs, share: seen.append(share) or inputs)
+    seen: list[tuple[float, list[int]]] = []
+    monkeypatch.setattr(
+        specialization, "augmented", lambda inputs, share: seen.append((share, [*map(len, inputs.values())])) or inputs
+    )
     specialization.loss(tower_model(), token_models.example(4), LABELS[:4], LEARN)
     assert seen == []
     settings = Learn(steps=1, augment=True, drop_words=0.3)
     specialization.loss(tower_model(), token_models.example(4), LABELS[:4], settings)
-    assert seen == [0.3]
+    assert seen == [(0.3, [4, 4, 4])]
 
 
 def test_selection_reads_labels_and_specialization_does_not() -> None:
